@@ -1,0 +1,385 @@
+#include "base/json.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace assay {
+namespace {
+
+[[noreturn]] void wrong_type(const Json& value, std::string_view wanted) {
+  throw_input("expected {}, found {} (byte {})", wanted, value.type_name(), value.offset());
+}
+
+template <typename T>
+const T& get_as(const Json::Value& value, const Json& self, std::string_view wanted) {
+  const T* held = std::get_if<T>(&value);
+  if (held == nullptr) wrong_type(self, wanted);
+  return *held;
+}
+
+void append_number(std::string& out, double value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  if (value == std::floor(value) && std::abs(value) < 1e15) {
+    fmt::format_to(std::back_inserter(out), "{:.1f}", value);
+    return;
+  }
+  char buffer[40];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  out.append(buffer, end);
+}
+
+struct WriteStyle {
+  bool pretty = false;
+  bool sorted = false;
+};
+
+void write(const Json& json, std::string& out, const WriteStyle& style, int depth);
+
+void newline(std::string& out, const WriteStyle& style, int depth) {
+  if (!style.pretty) return;
+  out += '\n';
+  out.append(static_cast<std::size_t>(depth) * 2, ' ');
+}
+
+void write_array(const Json::Array& array, std::string& out, const WriteStyle& style, int depth) {
+  out += '[';
+  bool first = true;
+  for (const Json& item : array) {
+    if (!first) out += ',';
+    first = false;
+    newline(out, style, depth + 1);
+    write(item, out, style, depth + 1);
+  }
+  if (!array.empty()) newline(out, style, depth);
+  out += ']';
+}
+
+void write_object(const Json::Object& object, std::string& out, const WriteStyle& style,
+                  int depth) {
+  std::vector<const Json::Member*> members;
+  members.reserve(object.size());
+  for (const auto& member : object) members.push_back(&member);
+  if (style.sorted) {
+    std::sort(members.begin(), members.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
+  }
+  out += '{';
+  bool first = true;
+  for (const auto* member : members) {
+    if (!first) out += ',';
+    first = false;
+    newline(out, style, depth + 1);
+    out += json_quote(member->first);
+    out += style.pretty ? ": " : ":";
+    write(member->second, out, style, depth + 1);
+  }
+  if (!object.empty()) newline(out, style, depth);
+  out += '}';
+}
+
+void write(const Json& json, std::string& out, const WriteStyle& style, int depth) {
+  if (json.is_null()) {
+    out += "null";
+  } else if (json.is_bool()) {
+    out += json.as_bool() ? "true" : "false";
+  } else if (json.is_int()) {
+    out += std::to_string(json.as_int());
+  } else if (json.is_number()) {
+    append_number(out, json.as_double());
+  } else if (json.is_string()) {
+    out += json_quote(json.as_string());
+  } else if (json.is_array()) {
+    write_array(json.as_array(), out, style, depth);
+  } else {
+    write_object(json.as_object(), out, style, depth);
+  }
+}
+
+}  // namespace
+
+std::string_view Json::type_name() const {
+  static constexpr std::string_view kNames[] = {"null",   "boolean", "integer", "number",
+                                                "string", "array",   "object"};
+  return kNames[value_.index()];
+}
+
+bool Json::as_bool() const { return get_as<bool>(value_, *this, "a boolean"); }
+std::int64_t Json::as_int() const { return get_as<std::int64_t>(value_, *this, "an integer"); }
+const std::string& Json::as_string() const {
+  return get_as<std::string>(value_, *this, "a string");
+}
+const Json::Array& Json::as_array() const { return get_as<Array>(value_, *this, "an array"); }
+const Json::Object& Json::as_object() const { return get_as<Object>(value_, *this, "an object"); }
+Json::Array& Json::as_array() { return const_cast<Array&>(std::as_const(*this).as_array()); }
+Json::Object& Json::as_object() { return const_cast<Object&>(std::as_const(*this).as_object()); }
+double Json::as_double() const {
+  if (is_int()) return static_cast<double>(std::get<std::int64_t>(value_));
+  return get_as<double>(value_, *this, "a number");
+}
+
+const Json* Json::find(std::string_view key) const {
+  const auto* object = std::get_if<Object>(&value_);
+  if (object == nullptr) return nullptr;
+  for (const auto& member : *object) {
+    if (member.first == key) return &member.second;
+  }
+  return nullptr;
+}
+
+const Json& Json::at(std::string_view key) const {
+  if (!is_object()) wrong_type(*this, fmt::format("an object with the key \"{}\"", key));
+  const Json* member = find(key);
+  if (member == nullptr) throw_input("missing key \"{}\" (object at byte {})", key, offset_);
+  return *member;
+}
+
+void Json::set(std::string_view key, Json value) {
+  if (is_null()) value_ = Object{};
+  for (auto& member : as_object()) {
+    if (member.first == key) {
+      member.second = std::move(value);
+      return;
+    }
+  }
+  as_object().emplace_back(std::string(key), std::move(value));
+}
+
+void Json::push_back(Json value) {
+  if (is_null()) value_ = Array{};
+  as_array().push_back(std::move(value));
+}
+
+std::string Json::dump() const {
+  std::string out;
+  write(*this, out, {}, 0);
+  return out;
+}
+
+std::string Json::dump_pretty() const {
+  std::string out;
+  write(*this, out, {.pretty = true, .sorted = false}, 0);
+  return out;
+}
+
+std::string Json::dump_canonical() const {
+  std::string out;
+  write(*this, out, {.pretty = false, .sorted = true}, 0);
+  return out;
+}
+
+/// Builds the owned tree from simdjson's on-demand walk.
+class JsonParser {
+ public:
+  JsonParser(std::string_view text, std::string_view source, const JsonLimits& limits)
+      : padded_(text), text_(text), source_(source), limits_(limits) {}
+
+  Json parse() {
+    namespace od = simdjson::ondemand;
+    if (text_.size() > limits_.max_bytes) {
+      throw_input("{}: {} bytes of JSON, at most {} are accepted", source_, text_.size(),
+                  limits_.max_bytes);
+    }
+    try {
+      simdjson::ondemand::parser parser(limits_.max_bytes);
+      od::document document = parser.iterate(padded_);
+      Json root = read_document(document);
+      const std::size_t end = position(document);
+      if (end < text_.size()) fail(end, "text after the end of the JSON value");
+      return root;
+    } catch (const simdjson::simdjson_error& error) {
+      fail(last_offset_, std::string("invalid JSON near here: ") + error.what());
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(std::size_t offset, const std::string& reason) const {
+    throw_input("{}:{}: {}", source_, line_and_column(text_, offset), reason);
+  }
+
+  std::size_t position(simdjson::ondemand::document& document) const {
+    const char* where = nullptr;
+    if (document.current_location().get(where) != simdjson::SUCCESS) return text_.size();
+    return static_cast<std::size_t>(where - padded_.data());
+  }
+
+  Json read_document(simdjson::ondemand::document& document) {
+    simdjson::ondemand::json_type type = document.type();
+    if (type == simdjson::ondemand::json_type::array ||
+        type == simdjson::ondemand::json_type::object) {
+      simdjson::ondemand::value root = document;
+      return read(root, 1);
+    }
+    return read_scalar(document, type);
+  }
+
+  template <typename Value>
+  Json read_scalar(Value& value, simdjson::ondemand::json_type type) {
+    switch (type) {
+      case simdjson::ondemand::json_type::string:
+        return Json(std::string_view(value.get_string()));
+      case simdjson::ondemand::json_type::number:
+        return read_number(value);
+      case simdjson::ondemand::json_type::boolean:
+        return Json(bool(value.get_bool()));
+      default:
+        if (!value.is_null()) fail(last_offset_, "unknown word");
+        return Json();
+    }
+  }
+
+  template <typename Value>
+  Json read_number(Value& value) {
+    simdjson::ondemand::number number = value.get_number();
+    if (number.is_int64()) return Json(number.get_int64());
+    return Json(number.as_double());
+  }
+
+  Json read(simdjson::ondemand::value value, std::size_t depth) {
+    const std::string_view token = value.raw_json_token();
+    last_offset_ = static_cast<std::size_t>(token.data() - padded_.data());
+    const std::size_t offset = last_offset_;
+    if (depth > limits_.max_depth) {
+      fail(offset, fmt::format("nested deeper than {} levels", limits_.max_depth));
+    }
+    const simdjson::ondemand::json_type type = value.type();
+    Json out;
+    if (type == simdjson::ondemand::json_type::array) {
+      Json::Array items;
+      for (simdjson::ondemand::value item : value.get_array())
+        items.push_back(read(item, depth + 1));
+      out = Json(std::move(items));
+    } else if (type == simdjson::ondemand::json_type::object) {
+      out = read_object(value, depth);
+    } else {
+      out = read_scalar(value, type);
+    }
+    out.offset_ = offset;
+    return out;
+  }
+
+  Json read_object(simdjson::ondemand::value value, std::size_t depth) {
+    const std::size_t offset = last_offset_;
+    Json::Object members;
+    for (auto field : value.get_object()) {
+      std::string key(std::string_view(field.unescaped_key()));
+      members.emplace_back(std::move(key), read(field.value(), depth + 1));
+    }
+    refuse_duplicates(members, offset);
+    return Json(std::move(members));
+  }
+
+  void refuse_duplicates(const Json::Object& members, std::size_t offset) const {
+    std::vector<std::string_view> keys;
+    keys.reserve(members.size());
+    for (const auto& member : members) keys.emplace_back(member.first);
+    std::sort(keys.begin(), keys.end());
+    const auto twice = std::adjacent_find(keys.begin(), keys.end());
+    if (twice != keys.end()) fail(offset, fmt::format("key \"{}\" stands twice", escaped(*twice)));
+  }
+
+  simdjson::padded_string padded_;
+  std::string_view text_;
+  std::string_view source_;
+  JsonLimits limits_;
+  std::size_t last_offset_ = 0;
+};
+
+Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  return JsonParser(text, source, limits).parse();
+}
+
+namespace {
+
+/// Index after a string literal that starts at `i`.
+std::size_t skip_string(std::string_view text, std::size_t i) {
+  for (++i; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
+/// Blanks a comment that starts at `i`, keeping its line ends; returns the index after it.
+std::size_t blank_comment(std::string& text, std::size_t i) {
+  const bool block = text[i + 1] == '*';
+  const std::size_t end = block ? text.find("*/", i + 2) : text.find('\n', i);
+  const std::size_t stop = end == std::string::npos ? text.size() : end + (block ? 2 : 0);
+  for (std::size_t k = i; k < stop; ++k) {
+    if (text[k] != '\n') text[k] = ' ';
+  }
+  return stop;
+}
+
+}  // namespace
+
+Json parse_jsonc(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  std::string plain(text);
+  std::size_t comma = std::string::npos;  // last comma with only blanks after it so far
+  for (std::size_t i = 0; i < plain.size();) {
+    const char c = plain[i];
+    if (c == '"') {
+      i = skip_string(plain, i);
+      comma = std::string::npos;
+    } else if (c == '/' && i + 1 < plain.size() && (plain[i + 1] == '/' || plain[i + 1] == '*')) {
+      i = blank_comment(plain, i);
+    } else {
+      if ((c == ']' || c == '}') && comma != std::string::npos) plain[comma] = ' ';
+      if (c == ',') {
+        comma = i;
+      } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
+        comma = std::string::npos;
+      }
+      ++i;
+    }
+  }
+  return parse_json(plain, source, limits);
+}
+
+std::string line_and_column(std::string_view text, std::size_t offset) {
+  offset = std::min(offset, text.size());
+  const auto before = text.substr(0, offset);
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  const auto last = before.rfind('\n');
+  const std::size_t column = last == std::string_view::npos ? offset + 1 : offset - last;
+  return fmt::format("{}:{}", lines + 1, column);
+}
+
+std::string json_quote(std::string_view text) {
+  const std::string valid = is_valid_utf8(text) ? std::string() : replace_invalid_utf8(text);
+  const std::string_view source = valid.empty() ? text : std::string_view(valid);
+  std::string out = "\"";
+  for (const char c : source) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,57 @@
+// What a model answered to one request.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/request.h"
+
+namespace assay::engine {
+
+enum class FinishReason {
+  kStop,    // a stop string
+  kEos,     // a stop id
+  kLength,  // max_tokens or the context
+  kScored,  // continuations were scored
+  kError,   // `error` says why; nothing else is set
+};
+
+/// "stop", "eos", "length", "scored", "error": as stored and printed.
+const char* finish_reason_name(FinishReason reason);
+
+struct TokenLogprob {
+  TokenId id = 0;
+  float logprob = 0;                           // natural log
+  std::vector<std::pair<TokenId, float>> top;  // by (log-probability descending, id ascending)
+};
+
+struct ContinuationScore {
+  double logprob = 0;   // sum over the continuation's tokens
+  bool greedy = false;  // each token was the argmax
+  std::vector<TokenId> ids;
+  std::vector<float> logprobs;  // one per id
+};
+
+/// Nanoseconds on a monotonic clock. "first" is when the first token was known.
+struct RequestTimes {
+  std::int64_t scheduled_ns = 0;
+  std::int64_t sent_ns = 0;
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+};
+
+struct Completion {
+  std::vector<TokenId> prompt_ids;
+  std::vector<TokenId> ids;  // generated, the stop id included
+  std::string text;          // without stop id and stop string; valid UTF-8
+  FinishReason finish_reason = FinishReason::kError;
+  std::vector<TokenLogprob> logprobs;  // one per generated id when asked for
+  std::vector<ContinuationScore> continuations;
+  RequestTimes times;
+  std::int64_t cached_prompt_tokens = 0;  // taken from the prefix cache
+  std::string error;
+};
+
+}  // namespace assay::engine

@@ -1,0 +1,65 @@
+// The one interface through which everything else uses a model: built-in engine, HTTP server,
+// replay.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/json.h"
+#include "engine/completion.h"
+#include "engine/request.h"
+
+namespace assay::engine {
+
+/// The same options on `run`, `generate`, `bench` and `serve`.
+struct EngineOptions {
+  std::string model;            // folder, "dummy:NAME", "http(s)://.../v1", "replay:FILE"
+  std::string model_name;       // for servers
+  std::string device = "auto";  // "cpu", "cuda", "auto"
+  std::string precision;        // "" is the default: "fp8", or "checkpoint" for quantized ones
+  std::string kv = "bf16";
+  int tp = 1;
+  int threads = 0;               // 0: the cores this process may use
+  std::int64_t max_batch = 0;    // 0: by memory
+  std::int64_t max_context = 0;  // 0: the model's
+  std::uint64_t seed = 0;
+  bool prefix_cache = true;
+  std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
+};
+
+/// What a run stores about its model.
+struct ModelInfo {
+  std::string name;    // folder name
+  std::string digest;  // over config, tokenizer, tensor headers and data
+  std::string tokenizer_digest;
+  std::int64_t parameters = 0;  // 0 when unknown
+  std::int64_t weight_bytes = 0;
+  std::int64_t context = 0;  // longest accepted sequence
+  std::string setting;       // precision actually used
+  std::string kv;
+  std::string device;      // "cpu" or "cuda"
+  std::string arithmetic;  // id of the arithmetic: equal ids give equal bits
+  Json detail;             // anything else worth storing
+};
+
+/// Called once for every request, from one thread at a time, in order of completion.
+/// Returning false stops taking new work; what is in flight is dropped.
+using CompletionSink = std::function<bool(std::size_t index, Completion completion)>;
+
+class Generator {
+ public:
+  virtual ~Generator() = default;
+  [[nodiscard]] virtual const ModelInfo& info() const = 0;
+  /// Blocks until every request is answered or the sink said stop. A request that fails yields a
+  /// completion with kError. Throws: Error(kEnvironment) when the engine as a whole is lost.
+  virtual void run(std::span<const Request> requests, const CompletionSink& sink) = 0;
+};
+
+/// Makes the generator that `options.model` names.
+/// Throws: Error(kInput) for a model that cannot be used, Error(kEnvironment) for a lack of memory.
+std::unique_ptr<Generator> make_generator(const EngineOptions& options);
+
+}  // namespace assay::engine

@@ -1,0 +1,117 @@
+// A benchmark: how rows become samples, samples become prompts, and responses become scores.
+// One folder below evals/ holds one benchmark; the build finds the folder and registers it.
+// All functions are pure and thread-safe, but for code run through the Sandbox.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "datasets/manifest.h"
+#include "datasets/record.h"
+#include "datasets/sample.h"
+#include "evals/prompt.h"
+#include "evals/response.h"
+#include "evals/sandbox.h"
+#include "evals/score.h"
+
+namespace assay::evals {
+
+using datasets::Manifest;
+using datasets::Record;
+using datasets::Sample;
+
+/// Where worked examples come from. Which ones are drawn never depends on sharding or order of
+/// work.
+struct ShotRule {
+  enum class Kind {
+    kNone,
+    kFirst,         // first `count` samples of `split` in the same group
+    kPythonSample,  // lm-eval's sampler: Random(seed).sample per document, in document order
+    kFixed,         // part of the protocol's own texts; to_prompt adds them
+  };
+  Kind kind = Kind::kNone;
+  int count = 0;
+  std::string split;
+  std::uint64_t seed = 1234;
+};
+
+/// Generation defaults. Greedy unless stated; nothing is inherited from a checkpoint.
+struct SamplingDefaults {
+  int max_tokens = 1024;
+  double temperature = 0;
+  double top_p = 1;
+  std::vector<std::string> stop;
+};
+
+/// Prompt, shots, limits, extraction, comparison and aggregation together.
+struct Protocol {
+  std::string name;              // "assay", "lm-eval", "meta-cot" ...
+  int version = 1;               // raised when the meaning changes; stored with each run
+  std::string title;             // one line for people
+  std::string split = "test";    // evaluated by default
+  bool needs_templates = false;  // wording belongs to others: --prompts FILE is required
+  ShotRule shots;
+  SamplingDefaults sampling;
+  std::vector<MetricSpec> metrics;  // the first is the headline
+};
+
+/// Prompt texts of others, read from a file (docs/prompts.md); the program holds none of them.
+struct PromptTemplates {
+  Json texts;          // whole document in the form of prompt_templates.json
+  std::string source;  // file name, for messages
+  std::string sha256;
+};
+
+struct PromptContext {
+  const Protocol* protocol = nullptr;
+  std::span<const Sample> shots;               // as the protocol's rule drew them
+  const PromptTemplates* templates = nullptr;  // null unless given
+  std::int64_t repeat = 0;                     // which of several samples per item
+};
+
+struct ScoreContext {
+  const Protocol* protocol = nullptr;
+  Sandbox* sandbox = nullptr;  // null: code cannot be run, such samples are unscored
+  std::string answer_after;    // text after whose last occurrence the answer stands; "" for the
+                               // protocol's rule
+};
+
+class Benchmark {
+ public:
+  virtual ~Benchmark() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;   // "gsm8k"
+  [[nodiscard]] virtual std::string_view title() const = 0;  // "GSM8K: grade-school word problems"
+  [[nodiscard]] virtual const Manifest& manifest() const = 0;
+  /// The first is `assay`: our own words, with the card's shots, limits, extraction, aggregation.
+  [[nodiscard]] virtual std::span<const Protocol> protocols() const = 0;
+
+  /// Throws: Error(kInput) with file and line for a record that does not fit.
+  [[nodiscard]] virtual Sample to_sample(const Record& record) const = 0;
+  /// Throws: Error(kInput) when the protocol needs a template that `context.templates` lacks.
+  [[nodiscard]] virtual Prompt to_prompt(const Sample& sample,
+                                         const PromptContext& context) const = 0;
+  /// The answer in a response, "" for none; needs no sample.
+  [[nodiscard]] virtual std::string extract(const Response& response,
+                                            const ScoreContext& context) const = 0;
+  /// Total: any response of any kind gets a score.
+  [[nodiscard]] virtual Score score(const Sample& sample, const Response& response,
+                                    const ScoreContext& context) const = 0;
+  /// A response that must score correct, for self-tests; by default the target.
+  [[nodiscard]] virtual Response gold_response(const Sample& sample,
+                                               const ScoreContext& context) const;
+};
+
+/// Every benchmark of the program, in alphabetical order of their folders.
+std::span<const Benchmark* const> all_benchmarks();
+/// By name ("gsm8k"). Throws: Error(kInput) with a suggestion.
+const Benchmark& find_benchmark(std::string_view name);
+/// By name, "" meaning the first. Throws: Error(kInput) with the list of protocols.
+const Protocol& find_protocol(const Benchmark& benchmark, std::string_view name);
+
+}  // namespace assay::evals
