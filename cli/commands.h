@@ -1,0 +1,11 @@
+// The subcommands of the program, in the order that --help lists them.
+#pragma once
+
+#include "cli/command.h"
+
+namespace assay::cli {
+
+/// Adds every subcommand to `app`; the one chosen on the command line sets `chosen.action`.
+void add_commands(CLI::App& app, Chosen& chosen);
+
+}  // namespace assay::cli

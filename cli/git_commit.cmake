@@ -1,0 +1,18 @@
+# Writes git_commit.cc when the commit changes, at build time, so that a new commit rebuilds one small file.
+execute_process(COMMAND git -C ${SOURCE_DIR} rev-parse --short=12 HEAD
+  OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+if(failed)
+  set(commit "unknown")
+else()
+  execute_process(COMMAND git -C ${SOURCE_DIR} diff-index --quiet HEAD -- RESULT_VARIABLE dirty)
+  if(dirty)
+    string(APPEND commit "-dirty")
+  endif()
+endif()
+set(text "#include \"cli/version.h\"\n\nnamespace assay::cli {\nconst char* git_commit() { return \"${commit}\"; }\n}  // namespace assay::cli\n")
+if(EXISTS ${OUTPUT})
+  file(READ ${OUTPUT} old)
+endif()
+if(NOT "${old}" STREQUAL "${text}")
+  file(WRITE ${OUTPUT} "${text}")
+endif()
