@@ -1,0 +1,57 @@
+// From a suite's task to the list of samples that are asked, with the worked examples of each.
+// Planning reads data files but needs no model; the same files and suite give the same plan.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/load.h"
+#include "engine/request.h"
+#include "evals/benchmark.h"
+#include "suites/suite.h"
+
+namespace assay::suites {
+
+struct PlanOptions {
+  std::filesystem::path data;     // folder with one folder a data set
+  bool skip_bad = false;          // leave malformed records out and report them
+  std::int64_t limit = 0;         // over every task's own limit; 0: none
+};
+
+/// One task of a suite, ready to be asked. Owns its samples.
+struct PlannedTask {
+  SuiteTask options;
+  const evals::Benchmark* benchmark = nullptr;
+  const evals::Protocol* protocol = nullptr;
+  std::string split;
+  std::vector<evals::Sample> samples;           // chosen, in the order of the data set
+  std::vector<std::vector<evals::Sample>> shots;  // worked examples of each sample
+  std::optional<evals::PromptTemplates> templates;
+  std::string data_sha256;                      // of the files read, shots included
+  bool published_data = true;                   // digests are the published ones
+  std::vector<datasets::BadRecord> bad;
+
+  /// "gsm8k@assay"
+  [[nodiscard]] std::string label() const;
+  /// What fixes the meaning of a score: protocol and version, split, sampling, shots, data, prompts.
+  [[nodiscard]] Json definition() const;
+};
+
+/// Loads and chooses. Throws: Error(kInput) for data or prompt files that cannot be used, and for a choice
+/// that leaves no sample.
+PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options);
+
+/// Everything of a task in a shell-friendly list: which samples, in which order, are kept by `limit`,
+/// `limit_per_group`, `groups` and `shuffle_seed`.
+std::vector<std::size_t> choose_samples(const std::vector<evals::Sample>& samples,
+                                        const SuiteTask& task, std::int64_t limit);
+
+evals::Prompt make_prompt(const PlannedTask& task, std::size_t sample, std::int64_t repeat);
+
+engine::Request make_request(const PlannedTask& task, std::size_t sample, std::int64_t repeat,
+                             std::uint64_t seed);
+
+}  // namespace assay::suites
