@@ -2,10 +2,9 @@
 
 namespace assay::cli {
 
-// One line a subcommand; each is defined in cli/<name>.cc.
-
-void add_commands(CLI::App& /*app*/, Chosen& /*chosen*/) {
+void add_commands(CLI::App& app, Chosen& chosen) {
   // One line a subcommand, in the order of --help.
+  add_suites(app, chosen);
 }
 
 }  // namespace assay::cli

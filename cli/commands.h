@@ -8,4 +8,7 @@ namespace assay::cli {
 /// Adds every subcommand to `app`; the one chosen on the command line sets `chosen.action`.
 void add_commands(CLI::App& app, Chosen& chosen);
 
+// Each is defined in cli/<name>.cc.
+void add_suites(CLI::App& app, Chosen& chosen);
+
 }  // namespace assay::cli

@@ -32,7 +32,8 @@ class SuiteFile : public ::testing::Test {
 TEST_F(SuiteFile, FullFormIsRead) {
   const auto path = write("s.jsonc", R"({
     "assay_suite": 1, "name": "n", // comment
-    "models": [ { "path": "m", "settings": ["bf16", { "precision": "fp8", "kv": "fp8" }] }, "dummy:x" ],
+    "models": [ { "path": "m", "settings": ["bf16", { "precision": "fp8", "kv": "fp8" }] },
+                "dummy:x" ],
     "settings": ["fp8-tensor+kv-fp8"],
     "engine": { "threads": 2, "prefix_cache": false },
     "tasks": [ { "task": ")" + task_name() +
@@ -74,8 +75,8 @@ TEST_F(SuiteFile, TheSameTaskTwiceIsRefused) {
 
 TEST_F(SuiteFile, ParentsMergeObjectsAndReplaceLists) {
   write("base.jsonc",
-        R"({ "assay_suite": 1, "name": "base", "model": "m", "engine": { "tp": 2, "threads": 3 },
-    "tasks": [")" +
+        R"({ "assay_suite": 1, "name": "base", "model": "m",
+    "engine": { "tp": 2, "threads": 3 }, "tasks": [")" +
             task_name() + R"("] })");
   const auto child =
       write("s.jsonc", R"({ "extends": "base.jsonc", "name": "child", "engine": { "tp": 4 } })");
