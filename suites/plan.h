@@ -36,16 +36,16 @@ struct PlannedTask {
 
   /// "gsm8k@assay"
   [[nodiscard]] std::string label() const;
-  /// What fixes the meaning of a score: protocol and version, split, sampling, shots, data, prompts.
+  /// What fixes the meaning of a score: protocol, version, split, sampling, shots, data, prompts.
   [[nodiscard]] Json definition() const;
 };
 
-/// Loads and chooses. Throws: Error(kInput) for data or prompt files that cannot be used, and for a choice
-/// that leaves no sample.
+/// Loads and chooses. Throws: Error(kInput) for data or prompt files that cannot be used, and for a
+/// choice that leaves no sample.
 PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options);
 
-/// Everything of a task in a shell-friendly list: which samples, in which order, are kept by `limit`,
-/// `limit_per_group`, `groups` and `shuffle_seed`.
+/// Indices of the samples that `groups`, `limit`, `limit_per_group` and `shuffle_seed` keep, ascending.
+/// `limit` 0 means none beside the task's own.
 std::vector<std::size_t> choose_samples(const std::vector<evals::Sample>& samples,
                                         const SuiteTask& task, std::int64_t limit);
 

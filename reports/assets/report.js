@@ -1,0 +1,1 @@
+// Enhances the page: everything is readable without it.
