@@ -16,9 +16,9 @@
 namespace assay::suites {
 
 struct PlanOptions {
-  std::filesystem::path data;     // folder with one folder a data set
-  bool skip_bad = false;          // leave malformed records out and report them
-  std::int64_t limit = 0;         // over every task's own limit; 0: none
+  std::filesystem::path data;  // folder with one folder a data set
+  bool skip_bad = false;       // leave malformed records out and report them
+  std::int64_t limit = 0;      // over every task's own limit; 0: none
 };
 
 /// One task of a suite, ready to be asked. Owns its samples.
@@ -27,11 +27,11 @@ struct PlannedTask {
   const evals::Benchmark* benchmark = nullptr;
   const evals::Protocol* protocol = nullptr;
   std::string split;
-  std::vector<evals::Sample> samples;           // chosen, in the order of the data set
+  std::vector<evals::Sample> samples;             // chosen, in the order of the data set
   std::vector<std::vector<evals::Sample>> shots;  // worked examples of each sample
   std::optional<evals::PromptTemplates> templates;
-  std::string data_sha256;                      // of the files read, shots included
-  bool published_data = true;                   // digests are the published ones
+  std::string data_sha256;     // of the files read, shots included
+  bool published_data = true;  // digests are the published ones
   std::vector<datasets::BadRecord> bad;
 
   /// "gsm8k@assay"
@@ -44,7 +44,7 @@ struct PlannedTask {
 /// choice that leaves no sample.
 PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options);
 
-/// Indices of the samples that `groups`, `limit`, `limit_per_group` and `shuffle_seed` keep, ascending.
+/// Indices that `groups`, `limit`, `limit_per_group` and `shuffle_seed` keep, ascending.
 /// `limit` 0 means none beside the task's own.
 std::vector<std::size_t> choose_samples(const std::vector<evals::Sample>& samples,
                                         const SuiteTask& task, std::int64_t limit);
