@@ -9,6 +9,10 @@ Response Benchmark::gold_response(const Sample& sample, const ScoreContext& /*co
   return {.text = sample.target, .choices = {}, .truncated = false};
 }
 
+std::string Benchmark::category(const Sample& sample, const Protocol& /*protocol*/) const {
+  return sample.category;
+}
+
 const Benchmark& find_benchmark(std::string_view name) {
   std::vector<std::string> names;
   for (const Benchmark* benchmark : all_benchmarks()) {

@@ -79,6 +79,7 @@ struct ScoreContext {
   Sandbox* sandbox = nullptr;  // null: code cannot be run, such samples are unscored
   std::string answer_after;    // text after whose last occurrence the answer stands; "" for the
                                // protocol's rule
+  std::int64_t repeat = 0;     // which of several samples per item, as in the prompt
 };
 
 class Benchmark {
@@ -102,6 +103,8 @@ class Benchmark {
   /// Total: any response of any kind gets a score.
   [[nodiscard]] virtual Score score(const Sample& sample, const Response& response,
                                     const ScoreContext& context) const = 0;
+  /// The group of groups that `protocol` counts a sample in; by default the sample's own.
+  [[nodiscard]] virtual std::string category(const Sample& sample, const Protocol& protocol) const;
   /// A response that must score correct, for self-tests; by default the target.
   [[nodiscard]] virtual Response gold_response(const Sample& sample,
                                                const ScoreContext& context) const;
