@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,12 @@ namespace assay::datasets {
 
 struct LoadOptions {
   bool custom = false;    // accept digests and counts that differ from the manifest
-  bool skip_bad = false;  // leave malformed records out and list them instead of failing
+  bool skip_bad = false;  // leave malformed records and files out and list them instead of failing
+  std::string group;      // only this group; "" for all
 };
 
 struct BadRecord {
-  std::string place;  // "file:line"
+  std::string place;  // "file:line", or the file where all of it is unusable
   std::string reason;
 };
 
@@ -24,13 +26,29 @@ struct Loaded {
   std::vector<Record> records;  // files in manifest order, rows in file order
   std::vector<BadRecord> bad;   // only with skip_bad
   std::string sha256;           // over the content digests of the files read
-  bool published = true;        // every digest equals the manifest's
+  bool published = true;        // every digest and count equals the manifest's
 };
 
-/// Reads every file of `split` (optionally only of one group) below `folder`.
+/// Reads every file of `split` (optionally only of one group) below `folder`. A bad record keeps
+/// its row number, so that the rows after it keep their ids.
 /// Throws: Error(kInput) naming file and record for a missing or malformed file, wrong password,
-/// digest or count.
+/// digest or count; for an unknown split or group; when no record is left.
 Loaded load_split(const Manifest& manifest, const std::string& split,
                   const std::filesystem::path& folder, const LoadOptions& options = {});
+
+/// Where `file` lies below `folder`: under its name, or with ".gz" added.
+std::optional<std::filesystem::path> find_file(const DataFile& file,
+                                               const std::filesystem::path& folder);
+
+struct LoadedFile {
+  std::vector<Record> records;
+  std::vector<BadRecord> bad;  // only with skip_bad
+  std::string sha256;          // as DataFile::sha256
+};
+
+/// Reads one file found at `path`; compares neither digest nor count.
+/// Throws: Error(kInput) naming file and record.
+LoadedFile load_file(const Manifest& manifest, const DataFile& file,
+                     const std::filesystem::path& path, bool skip_bad = false);
 
 }  // namespace assay::datasets

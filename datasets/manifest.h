@@ -10,11 +10,13 @@ namespace assay::datasets {
 
 enum class FileFormat {
   kJsonl,    // one JSON object a line; plain or gzip
-  kCsv,      // RFC 4180, plain; columns named by `columns` or by a header line if that is empty
+  kJson,     // one JSON object, the file's only record; plain or gzip
+  kCsv,      // RFC 4180, plain or gzip; columns named by `columns` or, if empty, by a header line
   kTsv,      // split at tabs only, no quoting, no header; columns named by `columns`
-  kJsonTar,  // tar (plain or gzip), one JSON object a member; group = folder, row = number in the
-             // name
+  kJsonTar,  // tar (plain or gzip), one JSON object a member below `member`; rows in the order of
+             // the sorted paths
   kZipCsv,   // member `member` of a (possibly encrypted) zip, a CSV with a header line
+  kZipJson,  // member `member` of a (possibly encrypted) zip, one JSON object
 };
 
 struct DataFile {
@@ -23,13 +25,17 @@ struct DataFile {
   std::string split;  // "test", "dev", "train" ...
   std::string group;  // subject, language; "" for none
   FileFormat format = FileFormat::kJsonl;
-  std::vector<std::string> columns;  // names of CSV and TSV columns without header
-  std::string member;                // kZipCsv: path inside the archive
-  std::string password;              // kZipCsv: as published by the authors; "" for none
-  std::string
-      sha256;  // of the plain (decompressed) upstream file; of the archive for kZipCsv, kJsonTar
+  std::vector<std::string> columns;   // names of CSV and TSV columns without header
+  std::vector<std::string> required;  // header columns or JSON members that each record must have
+  std::string member;    // kZipCsv, kZipJson: path inside the archive; kJsonTar: prefix of paths
+  std::string password;  // of a zip, as published by the authors; "" for none
+  std::string sha256;    // of the plain (decompressed) upstream file; of a zip or tar as it lies
+                         // on disk
   std::int64_t records = 0;  // published count
-  std::string url;           // where `assay datasets fetch` gets it
+  bool alternative = false;  // another source of the same split: read only if the first is missing
+  std::string url;           // where `assay datasets fetch` gets it; "" for no direct source
+  std::vector<std::string> mirrors;  // further addresses of the same bytes, tried in this order
+  std::string url_member;  // set: `url` is an archive, and this is the end of the member's path
 };
 
 struct Manifest {
