@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""The main job as a user runs it: real checkpoint and data in; scores, store and report out.
+
+usage: main_job_test.py ASSAY SHARED      exits 77 (skipped) when the shared data is missing
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ASSAY = Path(sys.argv[1]).resolve()
+SHARED = Path(sys.argv[2]).resolve()
+MODEL = SHARED / "models" / "stories260K"
+
+
+def assay(*arguments, check=True, **options):
+    result = subprocess.run([ASSAY, *map(str, arguments)], capture_output=True, text=True, **options)
+    if check and result.returncode != 0:
+        raise AssertionError(f"assay {arguments} ended with {result.returncode}: {result.stderr}")
+    return result
+
+
+class MainJob(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="assay-e2e-")
+        self.path = Path(self.folder.name)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def suite(self, tasks, settings=("bf16", "fp8"), model=MODEL, **more):
+        text = {"assay_suite": 1, "name": "e2e", "model": str(model), "settings": list(settings),
+                "data": str(SHARED / "datasets"), "engine": {"threads": 2}, "tasks": tasks, **more}
+        path = self.path / "suite.jsonc"
+        path.write_text(json.dumps(text))
+        return path
+
+    def export(self, db, run):
+        return assay("runs", "export", run, "--db", db, "--no-times").stdout
+
+    def run_suite(self, suite, db, *arguments):
+        return json.loads(assay("run", suite, "--db", db, "--json", *arguments).stdout)
+
+    def test_two_settings_side_by_side_and_a_second_run_gives_the_same_bytes(self):
+        suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 20,
+                             "sampling": {"max_tokens": 24}},
+                            {"task": "mmlu", "limit_per_group": 1}])
+        exports = []
+        for name in ("a.db", "b.db"):
+            result = self.run_suite(suite, self.path / name)
+            self.assertEqual([r["setting"] for r in result["runs"]], ["bf16", "fp8"])
+            for run in result["runs"]:
+                tasks = {t["task"]: t for t in run["tasks"]}
+                self.assertEqual(tasks["gsm8k"]["samples"], 20)
+                self.assertEqual(tasks["mmlu"]["samples"], 57)
+                self.assertIn("accuracy", tasks["mmlu"]["metrics"])
+            exports.append([self.export(self.path / name, r["run"]) for r in result["runs"]])
+        self.assertEqual(exports[0], exports[1])
+        self.assertNotEqual(exports[0][0], exports[0][1])
+        page = self.path / "report.html"
+        assay("report", "--db", self.path / "a.db", "--html", page)
+        text = page.read_text()
+        for word in ("bf16", "fp8", "gsm8k", "mmlu", "Content-Security-Policy"):
+            self.assertIn(word, text)
+
+    def test_an_interrupted_run_continues_and_equals_an_uninterrupted_one(self):
+        suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 60,
+                             "sampling": {"max_tokens": 200}}], settings=["bf16"])
+        whole = self.run_suite(suite, self.path / "whole.db")["runs"][0]["run"]
+        db = self.path / "cut.db"
+        codes = []
+        for number, delay in enumerate((0.15, 0.3, 0.6)):
+            process = subprocess.Popen([ASSAY, "run", suite, "--db", db], stderr=subprocess.PIPE, text=True)
+            time.sleep(delay)
+            sent = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL][number]
+            process.send_signal(sent)
+            message = process.communicate(timeout=20)[1]
+            codes.append(process.returncode)
+            if process.returncode == 130:
+                self.assertIn("continues", message)
+        result = self.run_suite(suite, db)["runs"][0]
+        self.assertEqual(self.export(self.path / "whole.db", whole), self.export(db, result["run"]))
+        for code in codes:
+            self.assertIn(code, (0, 130, 143, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL))
+
+    def assert_refused(self, *arguments, names):
+        result = assay(*arguments, check=False)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        lines = result.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, result.stderr)
+        for name in names:
+            self.assertIn(name, lines[0])
+
+    def test_unusable_input_is_one_line_and_exit_code_2(self):
+        db = self.path / "x.db"
+        good = [{"task": "gsm8k", "protocol": "assay-0shot", "limit": 1}]
+        self.assert_refused("run", self.path / "none.jsonc", "--db", db, names=["none.jsonc"])
+        self.assert_refused("run", self.suite([{"task": "gsm8k", "limt": 1}]), "--db", db,
+                            names=["suite.jsonc:1:", "limt", "limit"])
+        self.assert_refused("run", self.suite(good, settings=["fp9"]), "--db", db, names=["fp9", "fp8"])
+        self.assert_refused("run", self.suite(good, model=self.path / "nowhere"), "--db", db, names=["nowhere"])
+        broken = self.path / "broken"
+        broken.mkdir()
+        for file in MODEL.iterdir():
+            data = file.read_bytes()
+            (broken / file.name).write_bytes(data[:-1000] if file.name == "model.safetensors" else data)
+        self.assert_refused("run", self.suite(good, model=broken), "--db", db,
+                            names=["model.safetensors"])
+        self.assert_refused("frobnicate", names=["frobnicate"])
+        self.assertFalse(db.exists(), "a refused run made a store")
+
+
+if __name__ == "__main__":
+    if not MODEL.exists():
+        print(f"skipped: shared data is missing: {MODEL}")
+        sys.exit(77)
+    os.environ.pop("ASSAY_DB", None)
+    unittest.main(argv=[sys.argv[0]], verbosity=2)
