@@ -28,6 +28,7 @@ struct EngineOptions {
   std::uint64_t seed = 0;
   bool prefix_cache = true;
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
+  std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
 };
 
 /// What a run stores about its model.

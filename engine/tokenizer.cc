@@ -61,16 +61,28 @@ std::optional<Tokenizer::Match> Tokenizer::next_added(std::string_view text, std
   return std::nullopt;
 }
 
+std::vector<TextPart> Tokenizer::split_added(std::string_view text, bool parse_special) const {
+  std::vector<TextPart> out;
+  std::size_t from = 0;
+  while (const auto match = next_added(text, from, parse_special)) {
+    if (match->begin > from) out.push_back({std::nullopt, text.substr(from, match->begin - from)});
+    out.push_back({match->id, text.substr(match->begin, match->size)});
+    from = match->begin + match->size;
+  }
+  if (from < text.size()) out.push_back({std::nullopt, text.substr(from)});
+  return out;
+}
+
 std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
   if (!is_valid_utf8(text)) throw_input("text to be tokenized is not valid UTF-8");
   std::vector<TokenId> out;
-  std::size_t from = 0;
-  while (const auto match = next_added(text, from, parse_special)) {
-    encode_plain(text.substr(from, match->begin - from), out);
-    out.push_back(match->id);
-    from = match->begin + match->size;
+  for (const TextPart& part : split_added(text, parse_special)) {
+    if (part.id) {
+      out.push_back(*part.id);
+    } else {
+      encode_plain(part.text, out);
+    }
   }
-  encode_plain(text.substr(from), out);
   return out;
 }
 

@@ -28,6 +28,12 @@ struct TokenTable {
   std::optional<TokenId> eos;      // the tokenizer's own end of text
 };
 
+/// A part of a text: a token found by its name, or text between such tokens.
+struct TextPart {
+  std::optional<TokenId> id;
+  std::string_view text;  // the name, or the text; never empty
+};
+
 struct DecodeOptions {
   bool show_special = false;  // write special tokens by their names
   bool continues = false;  // the ids follow others: keep a leading blank that the start would lose
@@ -46,6 +52,9 @@ class Tokenizer {
   /// without it they are text like any other.
   /// Throws: Error(kInput) when `text` is not valid UTF-8.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special) const;
+
+  /// Cuts `text` at the tokens that `encode` finds by name.
+  [[nodiscard]] std::vector<TextPart> split_added(std::string_view text, bool parse_special) const;
 
   /// Bytes of the ids, perhaps not valid UTF-8 (generated ids may cut a character).
   /// Throws: Error(kInput) for an id outside the vocabulary.
