@@ -9,6 +9,10 @@ Response Benchmark::gold_response(const Sample& sample, const ScoreContext& /*co
   return {.text = sample.target, .choices = {}, .truncated = false};
 }
 
+std::vector<Sample> Benchmark::to_samples(const Record& record) const {
+  return {to_sample(record)};
+}
+
 std::string Benchmark::category(const Sample& sample, const Protocol& /*protocol*/) const {
   return sample.category;
 }

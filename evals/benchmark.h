@@ -94,6 +94,8 @@ class Benchmark {
 
   /// Throws: Error(kInput) with file and line for a record that does not fit.
   [[nodiscard]] virtual Sample to_sample(const Record& record) const = 0;
+  /// Every sample in a record: one, but where a file holds all worked examples in one record.
+  [[nodiscard]] virtual std::vector<Sample> to_samples(const Record& record) const;
   /// Throws: Error(kInput) when the protocol needs a template that `context.templates` lacks.
   [[nodiscard]] virtual Prompt to_prompt(const Sample& sample,
                                          const PromptContext& context) const = 0;
