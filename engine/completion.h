@@ -50,7 +50,8 @@ struct Completion {
   std::vector<TokenLogprob> logprobs;  // one per generated id when asked for
   std::vector<ContinuationScore> continuations;
   RequestTimes times;
-  std::int64_t cached_prompt_tokens = 0;  // taken from the prefix cache
+  std::int64_t truncated_prompt_tokens = 0;  // oldest ids left out to fit the context
+  std::int64_t cached_prompt_tokens = 0;     // taken from the prefix cache
   std::string error;
 };
 
