@@ -27,9 +27,7 @@ struct EngineOptions {
   std::int64_t max_context = 0;  // 0: the model's
   std::uint64_t seed = 0;
   bool prefix_cache = true;
-  std::string chat_format = "auto";  // engine/chat.h; "auto": as the checkpoint's template says
-  std::string long_prompts =
-      "error";  // beyond the context: "error", or "truncate" the oldest ids after BOS
+  std::string long_prompts = "error";     // beyond the context: or "truncate" the oldest after BOS
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
   std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
 };
