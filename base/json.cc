@@ -115,13 +115,18 @@ std::string_view Json::type_name() const {
 
 bool Json::as_bool() const { return get_as<bool>(value_, *this, "a boolean"); }
 std::int64_t Json::as_int() const { return get_as<std::int64_t>(value_, *this, "an integer"); }
-const std::string& Json::as_string() const {
+const std::string& Json::as_string() const& {
   return get_as<std::string>(value_, *this, "a string");
 }
-const Json::Array& Json::as_array() const { return get_as<Array>(value_, *this, "an array"); }
-const Json::Object& Json::as_object() const { return get_as<Object>(value_, *this, "an object"); }
-Json::Array& Json::as_array() { return const_cast<Array&>(std::as_const(*this).as_array()); }
-Json::Object& Json::as_object() { return const_cast<Object&>(std::as_const(*this).as_object()); }
+const Json::Array& Json::as_array() const& { return get_as<Array>(value_, *this, "an array"); }
+const Json::Object& Json::as_object() const& { return get_as<Object>(value_, *this, "an object"); }
+Json::Array& Json::as_array() & { return const_cast<Array&>(std::as_const(*this).as_array()); }
+Json::Object& Json::as_object() & { return const_cast<Object&>(std::as_const(*this).as_object()); }
+std::string Json::as_string() && {
+  return std::move(const_cast<std::string&>(std::as_const(*this).as_string()));
+}
+Json::Array Json::as_array() && { return std::move(as_array()); }
+Json::Object Json::as_object() && { return std::move(as_object()); }
 double Json::as_double() const {
   if (is_int()) return static_cast<double>(std::get<std::int64_t>(value_));
   return get_as<double>(value_, *this, "a number");

@@ -59,11 +59,15 @@ class Json {
   [[nodiscard]] bool as_bool() const;
   [[nodiscard]] std::int64_t as_int() const;
   [[nodiscard]] double as_double() const;  // integers too
-  [[nodiscard]] const std::string& as_string() const;
-  [[nodiscard]] const Array& as_array() const;
-  [[nodiscard]] const Object& as_object() const;
-  [[nodiscard]] Array& as_array();
-  [[nodiscard]] Object& as_object();
+  [[nodiscard]] const std::string& as_string() const&;
+  [[nodiscard]] const Array& as_array() const&;
+  [[nodiscard]] const Object& as_object() const&;
+  [[nodiscard]] Array& as_array() &;
+  [[nodiscard]] Object& as_object() &;
+  // Of a temporary the value itself, so that `for (... : parse_json(...).as_array())` is sound.
+  [[nodiscard]] std::string as_string() &&;
+  [[nodiscard]] Array as_array() &&;
+  [[nodiscard]] Object as_object() &&;
 
   /// Member of an object, or nullptr (also when this is no object).
   [[nodiscard]] const Json* find(std::string_view key) const;

@@ -63,6 +63,15 @@ TEST(Json, WrongTypeNamesWhatWasFound) {
   EXPECT_NE(test::error_message([&] { (void)value.at("b"); }).find("\"b\""), std::string::npos);
 }
 
+TEST(Json, ListOfATemporaryOutlivesIt) {
+  std::string all;
+  for (const Json& item :
+       parse_json(R"(["a long enough text to lie on the heap", "b"])", "t").as_array()) {
+    all += item.as_string();
+  }
+  EXPECT_EQ(all, "a long enough text to lie on the heapb");
+}
+
 TEST(Json, QuoteEscapesControlsAndRepairsUtf8) {
   EXPECT_EQ(json_quote("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"");
 }

@@ -32,6 +32,7 @@ TEST(Text, ClosestMatchFindsMisspellingsOnly) {
   const std::vector<std::string> names = {"fp8", "fp8-tensor", "bf16", "int8"};
   EXPECT_EQ(closest_match("fp8-tenser", names), "fp8-tensor");
   EXPECT_EQ(closest_match("BF16", names), "bf16");
+  EXPECT_EQ(closest_match("bf61", names), "bf16");
   EXPECT_FALSE(closest_match("quantum", names).has_value());
 }
 
