@@ -1,0 +1,33 @@
+// What the parts of the Store share. Private to store/.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace assay::store {
+
+struct Store::Impl {
+  Connection connection;
+};
+
+/// Runs `work`; an SQLite exception becomes an assay::Error that names the file.
+template <typename Work>
+decltype(auto) guarded(const std::filesystem::path& path, Work&& work) {
+  try {
+    return work();
+  } catch (const SQLite::Exception&) {
+    rethrow_with_file(path);
+  }
+}
+
+std::int64_t machine_row(Connection& connection, const MachineRecord& machine);
+std::int64_t scorer_row(Connection& connection, std::string_view name, std::string_view version);
+Json metrics_to_json(const std::vector<MetricRecord>& metrics);
+std::vector<MetricRecord> metrics_from_json(const Json& json);
+RunStatus parse_run_status(std::string_view name);
+Verdict parse_verdict(std::string_view name);
+
+}  // namespace assay::store

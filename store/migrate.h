@@ -1,0 +1,25 @@
+// Numbered changes of the schema. Private to store/.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "store/sqlite.h"
+
+namespace assay::store {
+
+inline constexpr std::int64_t kApplicationId = 0x41535359;  // "ASSY"
+
+struct Migration {
+  std::int64_t version = 0;  // user_version afterwards
+  std::string sql;
+};
+
+/// Every migration of this program, in order; the first makes an empty file a store.
+std::span<const Migration> all_migrations();
+
+/// Applies what the file lacks, all in one transaction, then checks foreign keys. An older store is
+/// copied to "<file>.v<N>.backup" first.
+void migrate(Connection& connection, std::span<const Migration> migrations);
+
+}  // namespace assay::store

@@ -1,0 +1,166 @@
+#include "store/store.h"
+
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "store/impl.h"
+#include "store/migrate.h"
+
+namespace assay::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A full structure check reads the whole file; beyond this size `assay runs verify` does it.
+constexpr std::uint64_t kQuickCheckBytes = std::uint64_t{256} << 20;
+
+bool on_network(const fs::path& path) {
+  struct statfs info {};
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (statfs(folder.c_str(), &info) != 0) return false;
+  constexpr std::uint32_t kNfs = 0x6969;
+  constexpr std::uint32_t kSmb = 0x517B;
+  constexpr std::uint32_t kSmb2 = 0xFE534D42;
+  constexpr std::uint32_t kCifs = 0xFF534D42;
+  const auto type = static_cast<std::uint32_t>(info.f_type);
+  return type == kNfs || type == kSmb || type == kSmb2 || type == kCifs;
+}
+
+bool folder_writable(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return access(folder.c_str(), W_OK) == 0;
+}
+
+/// Refuses strangers, newer and damaged files. Reads only.
+void check_file(Connection& connection) {
+  const std::string name = connection.path().string();
+  const std::int64_t newest = all_migrations().back().version;
+  if (connection.integer_pragma("application_id") != kApplicationId) {
+    throw_input("{}: not an assay store (another program's SQLite database)", name);
+  }
+  const std::int64_t version = connection.integer_pragma("user_version");
+  if (version < 1 || version > newest) {
+    throw_input("{}: store version {}, this program knows versions 1 to {}; use a newer assay",
+                name, version, newest);
+  }
+  const std::int64_t pages = connection.integer_pragma("page_count");
+  const std::int64_t bytes = pages * connection.integer_pragma("page_size");
+  const bool whole = static_cast<std::uint64_t>(bytes) <= kQuickCheckBytes;
+  SQLite::Statement check(connection.db(), whole ? "PRAGMA quick_check(1)"
+                                                 : "SELECT CASE count(*) WHEN 0 THEN 'no tables' "
+                                                   "ELSE 'ok' END FROM sqlite_schema");
+  std::string result = "no answer";
+  if (check.executeStep()) result = check.getColumn(0).getString();
+  if (result != "ok") throw_input("{}: the store is damaged ({}); restore a copy", name, result);
+}
+
+/// Shorter than its own header says: SQLite itself notices only when it reads the missing part.
+void check_length(const fs::path& path, Connection& connection) {
+  const std::int64_t expected =
+      connection.integer_pragma("page_count") * connection.integer_pragma("page_size");
+  std::error_code code;
+  const bool has_wal = fs::exists(path.string() + "-wal", code);
+  const std::uintmax_t size = fs::file_size(path, code);
+  if (!code && !has_wal && size < static_cast<std::uintmax_t>(expected)) {
+    throw_input("{}: the store is truncated ({} bytes of {}); restore a copy", path.string(), size,
+                expected);
+  }
+}
+
+Connection open_read_only(const fs::path& path) {
+  std::error_code code;
+  const bool has_wal = fs::exists(path.string() + "-wal", code);
+  // A closed WAL database needs side files to be opened, which a read-only folder cannot hold.
+  const bool immutable = !has_wal && !folder_writable(path);
+  return guarded(path, [&] {
+    Connection connection(path, SQLite::OPEN_READONLY, immutable);
+    connection.execute("PRAGMA query_only=ON");
+    check_file(connection);
+    check_length(path, connection);
+    return connection;
+  });
+}
+
+Connection open_for_writing(const fs::path& path, bool fresh) {
+  return guarded(path, [&] {
+    Connection connection(path, SQLite::OPEN_READWRITE | (fresh ? SQLite::OPEN_CREATE : 0), false);
+    if (fresh) connection.execute("PRAGMA page_size=8192");
+    if (on_network(path)) {
+      log_warning("{}: on a network file system; slower journal, one machine at a time",
+                  path.string());
+      connection.execute("PRAGMA journal_mode=DELETE");
+    } else {
+      connection.execute("PRAGMA journal_mode=WAL");
+    }
+    connection.execute("PRAGMA synchronous=FULL");
+    migrate(connection, all_migrations());
+    return connection;
+  });
+}
+
+}  // namespace
+
+Store Store::open(const fs::path& path, OpenMode mode) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  const bool missing = !fs::exists(status);
+  if (missing && mode != OpenMode::kCreate) {
+    throw_input("{}: no such store; --db names another, `assay run` makes one", path.string());
+  }
+  if (!missing && !fs::is_regular_file(status)) {
+    throw_input("{}: not a file", path.string());
+  }
+  const bool fresh = missing || (mode == OpenMode::kCreate && fs::file_size(path, code) == 0);
+  if (!fresh && fs::file_size(path, code) == 0) {
+    throw_input("{}: not an assay store (empty file)", path.string());
+  }
+  if (mode == OpenMode::kReadOnly) {
+    return Store(std::make_unique<Impl>(Impl{open_read_only(path)}));
+  }
+  if (!folder_writable(path) || (!missing && access(path.c_str(), W_OK) != 0)) {
+    throw_environment("{}: read-only file or folder; results cannot be stored there",
+                      path.string());
+  }
+  if (!fresh) open_read_only(path);  // so that a file that is refused is not modified
+  return Store(std::make_unique<Impl>(Impl{open_for_writing(path, fresh)}));
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+const fs::path& Store::path() const { return impl_->connection.path(); }
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string changed_inputs(const Json& before, const Json& now) {
+  std::vector<std::string> names;
+  const auto note = [&](const Json& from, const Json& other) {
+    if (!from.is_object()) return;
+    for (const auto& [name, value] : from.as_object()) {
+      const Json* match = other.find(name);
+      const bool known = std::find(names.begin(), names.end(), name) != names.end();
+      if ((match == nullptr || !(*match == value)) && !known) names.push_back(name);
+    }
+  };
+  note(before, now);
+  note(now, before);
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace assay::store
