@@ -29,6 +29,7 @@ struct PlannedTask {
   std::string split;
   std::vector<evals::Sample> samples;             // chosen, in the order of the data set
   std::vector<std::vector<evals::Sample>> shots;  // worked examples of each sample
+  std::vector<evals::MetricSpec> metrics;         // the protocol's, and those that repeats allow
   std::optional<evals::PromptTemplates> templates;
   std::string data_sha256;     // of the files read, shots included
   bool published_data = true;  // digests are the published ones

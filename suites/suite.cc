@@ -227,6 +227,11 @@ class SuiteParser {
     out.max_batch = reader.integer("max_batch", 0, 0, 1 << 20);
     out.max_context = reader.integer("max_context", 0, 0, 1 << 24);
     out.prefix_cache = reader.boolean("prefix_cache", true);
+    out.chat_format = reader.string("chat_format", "auto");
+    out.long_prompts = reader.string("long_prompts", "error");
+    if (out.long_prompts != "error" && out.long_prompts != "truncate") {
+      reader.fail(json->at("long_prompts"), "long_prompts", "must be \"error\" or \"truncate\"");
+    }
     reader.finish();
     return out;
   }

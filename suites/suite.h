@@ -61,6 +61,8 @@ struct SuiteEngine {
   std::int64_t max_batch = 0;
   std::int64_t max_context = 0;
   bool prefix_cache = true;
+  std::string chat_format = "auto";
+  std::string long_prompts = "error";
 };
 
 struct Suite {

@@ -1,0 +1,226 @@
+#include "suites/point.h"
+
+#include <map>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "suites/interrupt.h"
+#include "suites/journal.h"
+#include "suites/records.h"
+#include "suites/translate.h"
+
+namespace assay::suites {
+namespace {
+
+using Place = std::pair<std::int64_t, std::int64_t>;  // position, repeat
+
+/// One task of a run: what is stored already, and what is still to be asked.
+class TaskExecution {
+ public:
+  TaskExecution(store::Store& store, const store::RunRecord& run, const PlannedTask& task,
+                std::int64_t task_row, const RunnerOptions& options)
+      : store_(store), run_(run), task_(task), task_row_(task_row), options_(options) {}
+
+  /// Returns the number of responses without a verdict.
+  std::int64_t execute(engine::Generator& model, store::RunWriter& writer) {
+    find_missing(model.info());
+    const auto total = static_cast<std::int64_t>(task_.samples.size()) * task_.options.repeats;
+    const auto open = static_cast<std::int64_t>(requests_.size());
+    Progress progress(options_.progress, fmt::format("{}  {}", task_.label(), run_label()), total,
+                      total - open - unscored_stored_);
+    ScorePool pool(options_.score_threads);
+    Journal journal(writer, task_row_, pool, progress);
+    rescore_stored(journal);
+    if (!requests_.empty()) ask(model, journal);
+    journal.close();
+    progress.finish();
+    return count_unscored();
+  }
+
+ private:
+  std::string run_label() const {
+    const std::string setting = setting_name({.precision = run_.setting, .kv = run_.kv});
+    return fmt::format("{} {}", run_.model.name, setting);
+  }
+
+  void find_missing(const engine::ModelInfo& model) {
+    std::map<Place, store::StoredKey> stored;
+    for (store::StoredKey& key : store_.stored_keys(task_row_)) {
+      const Place place{key.position, key.repeat};
+      stored.emplace(place, std::move(key));
+    }
+    for (std::size_t i = 0; i < task_.samples.size(); ++i) {
+      for (std::int64_t repeat = 0; repeat < task_.options.repeats; ++repeat) {
+        engine::Request request = make_request(task_, i, repeat, run_.seed);
+        std::string key = response_key(model, task_, request);
+        const auto found = stored.find({static_cast<std::int64_t>(i), repeat});
+        if (found != stored.end() && !found->second.error) {
+          check_key(found->second, key, request.id);
+          if (!found->second.scored) ++unscored_stored_;
+          continue;
+        }
+        requests_.push_back(std::move(request));
+        keys_.push_back(std::move(key));
+        places_.emplace_back(static_cast<std::int64_t>(i), repeat);
+      }
+    }
+  }
+
+  void check_key(const store::StoredKey& stored, const std::string& key,
+                 const std::string& id) const {
+    if (stored.response_key == key) return;
+    throw_input(
+        "{}: run {}: the stored response to {} was made from another prompt, model or sampling; "
+        "use --new to start over",
+        store_.path().string(), run_.name, id);
+  }
+
+  std::function<evals::Score()> scorer(std::size_t sample, evals::Response response) const {
+    return [this, sample, response = std::move(response)] {
+      evals::ScoreContext context = options_.scoring;
+      context.protocol = task_.protocol;
+      context.answer_after = task_.options.answer_after;
+      return task_.benchmark->score(task_.samples[sample], response, context);
+    };
+  }
+
+  /// Responses that an earlier attempt stored but did not come to score.
+  void rescore_stored(Journal& journal) {
+    if (unscored_stored_ == 0) return;
+    store_.for_each_sample(
+        task_row_, {.texts = true, .without_score_only = true}, [&](const store::SampleRecord& s) {
+          if (!s.generation.error.empty()) return true;
+          JournalEntry entry;
+          entry.sample.generation.row = s.generation.row;
+          entry.score =
+              scorer(static_cast<std::size_t>(s.generation.position), to_response(s.generation));
+          journal.post(std::move(entry));
+          return true;
+        });
+  }
+
+  void ask(engine::Generator& model, Journal& journal) {
+    model.run(requests_, [&](std::size_t index, engine::Completion completion) {
+      const auto [position, repeat] = places_[index];
+      const auto sample = static_cast<std::size_t>(position);
+      JournalEntry entry;
+      entry.sample.item = to_record(task_.samples[sample]);
+      store::GenerationRecord& row = entry.sample.generation;
+      row = to_record(completion, prompt_text(make_prompt(task_, sample, repeat)));
+      row.position = position;
+      row.repeat = repeat;
+      row.response_key = keys_[index];
+      if (completion.finish_reason != engine::FinishReason::kError) {
+        entry.score = scorer(sample, to_response(completion));
+      }
+      journal.post(std::move(entry));
+      return !interrupted() && !journal.failed();
+    });
+  }
+
+  std::int64_t count_unscored() const {
+    std::int64_t unscored = 0;
+    for (const store::StoredKey& key : store_.stored_keys(task_row_)) {
+      if (key.error || !key.scored) ++unscored;
+    }
+    return unscored;
+  }
+
+  store::Store& store_;
+  const store::RunRecord& run_;
+  const PlannedTask& task_;
+  std::int64_t task_row_;
+  const RunnerOptions& options_;
+  std::vector<engine::Request> requests_;  // still to be asked; keys_ and places_ run beside it
+  std::vector<std::string> keys_;
+  std::vector<Place> places_;
+  std::int64_t unscored_stored_ = 0;
+};
+
+void hash_prompt(Sha256& digest, const engine::PromptInput& prompt) {
+  digest.update_field(std::to_string(static_cast<int>(prompt.form)));
+  digest.update_field(prompt.text);
+  for (const engine::ChatMessage& message : prompt.messages) {
+    digest.update_field(message.role);
+    digest.update_field(message.content);
+  }
+  digest.update_field(prompt.assistant_prefix);
+  digest.update_field(prompt.system_block ? "block" : "bare");
+}
+
+}  // namespace
+
+engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) {
+  engine::EngineOptions out;
+  out.model = point.model.path;
+  out.model_name = point.model.name;
+  out.precision = point.setting.precision;
+  out.kv = point.setting.kv;
+  out.device = suite.engine.device;
+  out.tp = suite.engine.tp;
+  out.threads = suite.engine.threads;
+  out.max_batch = suite.engine.max_batch;
+  out.max_context = suite.engine.max_context;
+  out.prefix_cache = suite.engine.prefix_cache;
+  out.chat_format = suite.engine.chat_format;
+  out.long_prompts = suite.engine.long_prompts;
+  out.seed = suite.seed;
+  return out;
+}
+
+std::string run_identity(const Suite& suite, const RunPoint& point, const RunnerOptions& options) {
+  Sha256 digest;
+  digest.update_field(suite.name);
+  digest.update_field(point.model.path);
+  digest.update_field(point.model.name);
+  digest.update_field(setting_name(point.setting));
+  digest.update_field(suite.engine.device);
+  digest.update_field(std::to_string(suite.engine.tp));
+  digest.update_field(std::to_string(options.plan.limit));
+  digest.update_field(options.label);
+  return digest.hex();
+}
+
+std::string response_key(const engine::ModelInfo& model, const PlannedTask& task,
+                         const engine::Request& request) {
+  Sha256 digest;
+  for (const std::string& part : {model.digest, model.tokenizer_digest, model.setting, model.kv,
+                                  model.device, model.arithmetic, task.label()}) {
+    digest.update_field(part);
+  }
+  digest.update_field(std::to_string(task.protocol->version));
+  hash_prompt(digest, request.prompt);
+  for (const std::string& text : request.continuations) digest.update_field(text);
+  const engine::SamplingParams& s = request.sampling;
+  digest.update_field(fmt::format("{} {} {} {} {} {}", s.temperature, s.top_k, s.top_p, s.min_p,
+                                  s.seed, s.max_tokens));
+  for (const std::string& text : s.stop) digest.update_field(text);
+  digest.update_field(request.id);
+  digest.update_field(std::to_string(request.repeat));
+  return digest.hex();
+}
+
+std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
+                           engine::Generator& model, std::span<const PlannedTask> tasks,
+                           const RunnerOptions& options) {
+  store::RunWriter writer(store, run.row, to_record(this_machine()));
+  const std::vector<store::RunTaskRecord> stored = store.load_tasks(run.row);
+  std::int64_t unscored = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    TaskExecution execution(store, run, tasks[i], stored[i].row, options);
+    unscored += execution.execute(model, writer);
+    if (interrupted()) {
+      throw Error(interrupt_kind(),
+                  fmt::format("run {} was interrupted; everything finished is stored, the same "
+                              "command continues it",
+                              run.name));
+    }
+  }
+  writer.finish(unscored == 0 ? store::RunStatus::kDone : store::RunStatus::kIncomplete,
+                {.peak_memory_bytes = peak_memory_bytes()});
+  return unscored;
+}
+
+}  // namespace assay::suites

@@ -1,0 +1,140 @@
+#include "suites/records.h"
+
+#include "base/check.h"
+
+namespace assay::suites {
+namespace {
+
+store::Verdict to_verdict(evals::Verdict verdict) {
+  switch (verdict) {
+    case evals::Verdict::kCorrect:
+      return store::Verdict::kCorrect;
+    case evals::Verdict::kIncorrect:
+      return store::Verdict::kIncorrect;
+    case evals::Verdict::kUnscored:
+      break;
+  }
+  return store::Verdict::kUnscored;
+}
+
+const char* kind_name(evals::MetricKind kind) {
+  switch (kind) {
+    case evals::MetricKind::kMean:
+      return "mean";
+    case evals::MetricKind::kMacro:
+      return "macro";
+    case evals::MetricKind::kPassAtK:
+      return "pass@k";
+    case evals::MetricKind::kMajAtK:
+      return "maj@k";
+    case evals::MetricKind::kMeanOf:
+      break;
+  }
+  return "mean_of";
+}
+
+}  // namespace
+
+store::ScoreRecord to_record(const evals::Score& score) {
+  store::ScoreRecord out;
+  out.verdict = to_verdict(score.verdict);
+  out.value = score.value;
+  out.answer = score.answer;
+  out.reason = score.reason;
+  out.detail = score.detail;
+  for (const evals::ScorePart& part : score.parts) {
+    out.parts.push_back({.metric = part.metric, .value = part.value, .count = part.count});
+  }
+  return out;
+}
+
+store::MetricRecord to_record(const evals::MetricSpec& metric) {
+  return {.name = metric.name,
+          .kind = kind_name(metric.kind),
+          .part = metric.part,
+          .k = metric.k,
+          .of = metric.of};
+}
+
+store::ItemRecord to_record(const evals::Sample& sample) {
+  return {.key = sample.id,
+          .group = sample.group,
+          .category = sample.category,
+          .cluster = sample.cluster,
+          .question = sample.question,
+          .target = sample.target};
+}
+
+store::ModelRecord to_record(const engine::ModelInfo& model) {
+  return {.name = model.name,
+          .digest = model.digest,
+          .tokenizer_digest = model.tokenizer_digest,
+          .parameters = model.parameters,
+          .weight_bytes = model.weight_bytes,
+          .detail = model.detail};
+}
+
+store::MachineRecord to_record(const Machine& machine) {
+  return {.machine_class = machine.hardware_class(),
+          .host = machine.host,
+          .os = machine.os,
+          .cpu = machine.cpu,
+          .cores = machine.cores,
+          .memory_bytes = machine.memory_bytes,
+          .detail = machine.to_json()};
+}
+
+store::RunTaskRecord to_record(const PlannedTask& task) {
+  store::RunTaskRecord out;
+  out.name = task.benchmark->name();
+  out.protocol = task.protocol->name;
+  out.protocol_version = task.protocol->version;
+  out.split = task.split;
+  out.dataset_digest = task.data_sha256;
+  out.dataset_published = task.published_data;
+  out.prompts_digest = task.templates ? task.templates->sha256 : "";
+  for (const evals::MetricSpec& metric : task.metrics) out.metrics.push_back(to_record(metric));
+  out.definition = task.definition();
+  out.scorer = task.label();
+  out.scorer_version = std::to_string(task.protocol->version);
+  out.items = static_cast<std::int64_t>(task.samples.size());
+  out.repeats = task.options.repeats;
+  return out;
+}
+
+store::GenerationRecord to_record(const engine::Completion& completion, std::string prompt) {
+  store::GenerationRecord out;
+  out.prompt = {.text = std::move(prompt), .ids = completion.prompt_ids};
+  out.text = completion.text;
+  out.ids = completion.ids;
+  out.finish_reason = engine::finish_reason_name(completion.finish_reason);
+  out.error = completion.error;
+  for (const engine::ContinuationScore& score : completion.continuations) {
+    out.choices.push_back({.logprob = score.logprob,
+                           .tokens = static_cast<std::int64_t>(score.ids.size()),
+                           .greedy = score.greedy});
+  }
+  out.prompt_tokens = static_cast<std::int64_t>(completion.prompt_ids.size());
+  out.cached_tokens = completion.cached_prompt_tokens;
+  out.output_tokens = static_cast<std::int64_t>(completion.ids.size());
+  out.scheduled_ns = completion.times.scheduled_ns;
+  out.sent_ns = completion.times.sent_ns;
+  out.first_ns = completion.times.first_ns;
+  out.last_ns = completion.times.last_ns;
+  return out;
+}
+
+evals::Response to_response(const store::GenerationRecord& generation) {
+  ASSAY_CHECK(generation.error.empty(), "a failed generation has no response");
+  evals::Response out;
+  out.text = generation.text;
+  out.truncated = generation.finish_reason == "length";
+  for (const store::ChoiceRecord& choice : generation.choices) {
+    out.choices.push_back({.logprob = choice.logprob,
+                           .tokens = static_cast<int>(choice.tokens),
+                           .greedy = choice.greedy});
+  }
+  return out;
+}
+
+}  // namespace assay::suites

@@ -1,0 +1,186 @@
+#include "suites/runner.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "suites/interrupt.h"
+#include "suites/point.h"
+#include "suites/records.h"
+
+namespace assay::suites {
+namespace {
+
+/// The newest run of an identity, if there is one.
+const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
+                               const std::string& identity) {
+  const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunRecord& run) {
+    return run.identity == identity;
+  });
+  return found == runs.end() ? nullptr : &*found;
+}
+
+bool is_done(const store::RunRecord& run) { return run.status == store::RunStatus::kDone; }
+
+/// A command that was cut short left some points unfinished or not begun; then the finished ones
+/// are kept. When all are finished (or none began), the command means a new measurement of all.
+bool continues_earlier(const Suite& suite, const std::vector<RunPoint>& points,
+                       const std::vector<store::RunRecord>& runs, const RunnerOptions& options) {
+  if (options.fresh) return false;
+  std::size_t done = 0;
+  std::size_t unfinished = 0;
+  for (const RunPoint& point : points) {
+    const store::RunRecord* run = newest(runs, run_identity(suite, point, options));
+    if (run == nullptr) continue;
+    if (is_done(*run)) {
+      done += run->suite_digest == suite.sha256 ? 1 : 0;
+    } else {
+      ++unfinished;
+    }
+  }
+  return unfinished > 0 || (done > 0 && done < points.size());
+}
+
+Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
+                const std::vector<PlannedTask>& tasks, const RunnerOptions& options) {
+  Json out;
+  out.set("suite", suite.sha256);
+  out.set("model", model.digest);
+  out.set("tokenizer", model.tokenizer_digest);
+  out.set("setting", model.setting + "/" + model.kv);
+  out.set("arithmetic", model.device + "/" + model.arithmetic);
+  out.set("assay version", options.build.version);
+  for (const PlannedTask& task : tasks) {
+    out.set("data of " + task.label(), task.data_sha256);
+    out.set("samples of " + task.label(), std::to_string(task.samples.size()));
+    if (task.templates) out.set("prompts of " + task.label(), task.templates->sha256);
+  }
+  return out;
+}
+
+Json engine_json(const engine::EngineOptions& options) {
+  Json out;
+  out.set("model", options.model);
+  out.set("device", options.device);
+  out.set("precision", options.precision);
+  out.set("kv", options.kv);
+  out.set("tp", options.tp);
+  out.set("threads", options.threads);
+  out.set("max_batch", options.max_batch);
+  out.set("max_context", options.max_context);
+  out.set("prefix_cache", options.prefix_cache);
+  out.set("chat_format", options.chat_format);
+  out.set("long_prompts", options.long_prompts);
+  return out;
+}
+
+/// Runs one suite; holds what all its points share.
+class SuiteRun {
+ public:
+  SuiteRun(const Suite& suite, store::Store& store, const RunnerOptions& options)
+      : suite_(suite), store_(store), options_(options) {}
+
+  std::vector<RunReport> run() {
+    for (const SuiteTask& task : suite_.tasks) {
+      tasks_.push_back(plan_task(task, options_.plan));
+      for (const datasets::BadRecord& bad : tasks_.back().bad) {
+        log_warning("{}: left out: {}", bad.place, bad.reason);
+      }
+    }
+    const std::vector<RunPoint> points = run_points(suite_);
+    const std::vector<store::RunRecord> runs = store_.list_runs();
+    const bool resume = continues_earlier(suite_, points, runs, options_);
+    std::vector<RunReport> reports;
+    for (const RunPoint& point : points) {
+      const store::RunRecord* earlier =
+          resume ? newest(runs, run_identity(suite_, point, options_)) : nullptr;
+      if (earlier != nullptr && is_done(*earlier) && earlier->suite_digest != suite_.sha256) {
+        earlier = nullptr;
+      }
+      reports.push_back(run_point(point, earlier));
+    }
+    return reports;
+  }
+
+ private:
+  RunReport run_point(const RunPoint& point, const store::RunRecord* earlier) {
+    RunReport report;
+    report.setting = setting_name(point.setting);
+    if (earlier != nullptr && is_done(*earlier)) {
+      log_info("{}: finished earlier as run {}", report.setting, earlier->name);
+      report.run = earlier->name;
+      report.model = earlier->model.name;
+      report.already_done = true;
+      return report;
+    }
+    const engine::EngineOptions engine = engine_options(suite_, point);
+    const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
+    const store::RunRecord run = stored_run(point, engine, model->info(), earlier);
+    report.run = run.name;
+    report.model = run.model.name;
+    report.unscored = execute_point(store_, run, *model, tasks_, options_);
+    return report;
+  }
+
+  store::RunRecord stored_run(const RunPoint& point, const engine::EngineOptions& engine,
+                              const engine::ModelInfo& model, const store::RunRecord* earlier) {
+    const Json inputs = run_inputs(suite_, model, tasks_, options_);
+    if (earlier != nullptr) {
+      const std::string changed = store::changed_inputs(earlier->inputs, inputs);
+      if (!changed.empty()) {
+        throw_input(
+            "{}: run {} is unfinished but was begun with another {}; use --new to start over",
+            store_.path().string(), earlier->name, changed);
+      }
+      log_info("continuing run {}", earlier->name);
+      return *earlier;
+    }
+    store::RunRecord run;
+    run.label = options_.label;
+    run.identity = run_identity(suite_, point, options_);
+    run.inputs = inputs;
+    run.suite_name = suite_.name;
+    run.suite_digest = suite_.sha256;
+    run.suite = suite_.definition;
+    run.model = to_record(model);
+    if (!point.model.label.empty()) run.model.name = point.model.label;
+    run.build = options_.build;
+    run.machine = to_record(this_machine());
+    run.setting = model.setting;
+    run.kv = model.kv;
+    run.device = model.device;
+    run.arithmetic = model.arithmetic;
+    run.engine = engine_json(engine);
+    run.seed = suite_.seed;
+    if (options_.scoring.sandbox != nullptr) run.sandbox = options_.scoring.sandbox->strength();
+    run.language_data = options_.language_data;
+    std::vector<store::RunTaskRecord> tasks;
+    for (const PlannedTask& task : tasks_) tasks.push_back(to_record(task));
+    const std::string name = store_.create_run(run, tasks);
+    return store_.load_run(name);
+  }
+
+  const Suite& suite_;
+  store::Store& store_;
+  const RunnerOptions& options_;
+  std::vector<PlannedTask> tasks_;
+};
+
+}  // namespace
+
+std::vector<RunPoint> run_points(const Suite& suite) {
+  std::vector<RunPoint> points;
+  for (const SuiteModel& model : suite.models) {
+    for (const Setting& setting : model.settings) {
+      points.push_back({.model = model, .setting = setting});
+    }
+  }
+  return points;
+}
+
+std::vector<RunReport> run_suite(const Suite& suite, store::Store& store,
+                                 const RunnerOptions& options) {
+  return SuiteRun(suite, store, options).run();
+}
+
+}  // namespace assay::suites

@@ -1,0 +1,53 @@
+// Runs a suite: every model in every setting over every task, stored as it goes, resumable.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/generator.h"
+#include "evals/benchmark.h"
+#include "store/store.h"
+#include "suites/plan.h"
+#include "suites/progress.h"
+#include "suites/suite.h"
+
+namespace assay::suites {
+
+struct RunnerOptions {
+  PlanOptions plan;
+  bool fresh = false;  // --new: do not continue an earlier, unfinished run
+  ProgressStyle progress = ProgressStyle::kNone;
+  int score_threads = 2;
+  evals::ScoreContext
+      scoring;                // sandbox and data of the scorers; protocol and markers are filled in
+  std::string language_data;  // for provenance
+  std::string label;
+  store::BuildRecord build;
+  std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
+};
+
+/// One model in one setting.
+struct RunPoint {
+  SuiteModel model;
+  Setting setting;
+};
+
+struct RunReport {
+  std::string run;  // the store's run id
+  std::string model;
+  std::string setting;
+  bool already_done = false;  // finished in an earlier attempt, nothing was asked
+  std::int64_t unscored = 0;  // responses without a verdict, errors included
+};
+
+/// Models x settings in the order of the suite.
+std::vector<RunPoint> run_points(const Suite& suite);
+
+/// Throws: Error(kInput) before anything ran; Error(kInterrupted / kTerminated) after a signal,
+/// with all finished samples stored; Error(kEnvironment) when engine or store are lost, likewise.
+std::vector<RunReport> run_suite(const Suite& suite, store::Store& store,
+                                 const RunnerOptions& options);
+
+}  // namespace assay::suites
