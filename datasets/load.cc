@@ -251,6 +251,39 @@ std::string difference(const DataFile& file, const LoadedFile& loaded) {
   return "";
 }
 
+/// For data sets of somebody's own: the files of a split whose groups are whatever lies there,
+/// found by the form of the published names ("mmlu/test/<group>_test.csv"). Empty for data sets
+/// without groups.
+Manifest own_groups(const Manifest& manifest, const std::string& split, const fs::path& folder) {
+  Manifest out = manifest;
+  out.files.clear();
+  const auto model = std::find_if(
+      manifest.files.begin(), manifest.files.end(),
+      [&](const DataFile& file) { return file.split == split && !file.group.empty(); });
+  if (model == manifest.files.end()) return out;
+  const fs::path pattern = folder / model->path;
+  const std::string name = pattern.filename().string();
+  const std::size_t at = name.find(model->group);
+  if (at == std::string::npos) return out;
+  const std::string_view before = std::string_view(name).substr(0, at);
+  const std::string_view after = std::string_view(name).substr(at + model->group.size());
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(pattern.parent_path(), none)) {
+    const std::string found = entry.path().filename().string();
+    if (found.size() <= before.size() + after.size() || !found.starts_with(before) ||
+        !found.ends_with(after)) {
+      continue;
+    }
+    DataFile file = *model;
+    file.path = (fs::path(model->path).parent_path() / found).string();
+    file.group = found.substr(before.size(), found.size() - before.size() - after.size());
+    out.files.push_back(std::move(file));
+  }
+  std::sort(out.files.begin(), out.files.end(),
+            [](const DataFile& a, const DataFile& b) { return a.group < b.group; });
+  return out;
+}
+
 }  // namespace
 
 std::optional<fs::path> find_file(const DataFile& file, const fs::path& folder) {
@@ -290,7 +323,9 @@ Loaded load_split(const Manifest& manifest, const std::string& split, const fs::
                   const LoadOptions& options) {
   Loaded out;
   Sha256 digests;
-  for (const auto& [file, path] : choose_files(manifest, split, folder, options.group)) {
+  const Manifest own = options.custom ? own_groups(manifest, split, folder) : Manifest{};
+  const Manifest& used = own.files.empty() ? manifest : own;
+  for (const auto& [file, path] : choose_files(used, split, folder, options.group)) {
     const std::string name = escaped(path.string(), 400);
     LoadedFile loaded;
     try {

@@ -12,7 +12,7 @@
 namespace assay::datasets {
 
 struct LoadOptions {
-  bool custom = false;    // accept digests and counts that differ from the manifest
+  bool custom = false;    // accept digests, counts and groups that differ from the manifest
   bool skip_bad = false;  // leave malformed records and files out and list them instead of failing
   std::string group;      // only this group; "" for all
 };

@@ -146,6 +146,29 @@ TEST_F(LoadFiles, AnAlternativeIsReadOnlyWhereTheFirstSourceIsMissing) {
   EXPECT_THAT(loaded.records[0].file, HasSubstr("other"));
 }
 
+// A user's own subjects in the upstream form: groups are what lies there, not what was published.
+TEST_F(LoadFiles, CustomDataBringsItsOwnGroups) {
+  Manifest manifest{.name = "toy"};
+  for (const char* group : {"algebra", "anatomy"}) {
+    manifest.files.push_back({.path = std::string("t/") + group + "_test.csv",
+                              .split = "test",
+                              .group = group,
+                              .format = FileFormat::kCsv,
+                              .columns = {"q"},
+                              .records = 1});
+  }
+  std::filesystem::create_directories(folder_.path() / "t");
+  write_file_atomic(folder_.path() / "t/cooking_test.csv", "salt?\n");
+  write_file_atomic(folder_.path() / "t/anatomy_test.csv", "bones?\n");
+  write_file_atomic(folder_.path() / "t/cooking_dev.csv", "not this\n");
+  const Loaded loaded = load(manifest, {.custom = true});
+  ASSERT_EQ(loaded.records.size(), 2U);
+  EXPECT_EQ(loaded.records[0].group, "anatomy");
+  EXPECT_EQ(loaded.records[1].group, "cooking");
+  EXPECT_FALSE(loaded.published);
+  EXPECT_THAT(fault(manifest), HasSubstr("algebra_test.csv"));
+}
+
 TEST_F(LoadFiles, AnUnknownSplitOrGroupIsAnError) {
   const auto manifest = one_file(FileFormat::kJsonl, "{}\n", 1);
   EXPECT_THAT(test::error_message([&] { load_split(manifest, "tests", folder_.path()); }),
