@@ -4,6 +4,8 @@ namespace assay::cli {
 
 void add_commands(CLI::App& app, Chosen& chosen) {
   // One line a subcommand, in the order of --help.
+  add_score(app, chosen);
+  add_extract(app, chosen);
   add_suites(app, chosen);
 }
 

@@ -9,6 +9,8 @@ namespace assay::cli {
 void add_commands(CLI::App& app, Chosen& chosen);
 
 // Each is defined in cli/<name>.cc.
+void add_extract(CLI::App& app, Chosen& chosen);
+void add_score(CLI::App& app, Chosen& chosen);
 void add_suites(CLI::App& app, Chosen& chosen);
 
 }  // namespace assay::cli

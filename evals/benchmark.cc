@@ -27,6 +27,12 @@ const Benchmark& find_benchmark(std::string_view name) {
               join(names, ", "));
 }
 
+TaskName parse_task_name(std::string_view text) {
+  const std::size_t at = text.find('@');
+  return {.task = std::string(text.substr(0, at)),
+          .protocol = at == std::string_view::npos ? "" : std::string(text.substr(at + 1))};
+}
+
 const Protocol& find_protocol(const Benchmark& benchmark, std::string_view name) {
   std::vector<std::string> names;
   for (const Protocol& protocol : benchmark.protocols()) {

@@ -80,6 +80,7 @@ struct ScoreContext {
   std::string answer_after;    // text after whose last occurrence the answer stands; "" for the
                                // protocol's rule
   std::int64_t repeat = 0;     // which of several samples per item, as in the prompt
+  std::string sample_id;  // for `extract`, whose rule can depend on the language; "" if unknown
 };
 
 class Benchmark {
@@ -116,6 +117,12 @@ class Benchmark {
 std::span<const Benchmark* const> all_benchmarks();
 /// By name ("gsm8k"). Throws: Error(kInput) with a suggestion.
 const Benchmark& find_benchmark(std::string_view name);
+struct TaskName {
+  std::string task;
+  std::string protocol;  // "" when none is named
+};
+/// "mmlu@lm-eval" -> {"mmlu", "lm-eval"}.
+TaskName parse_task_name(std::string_view text);
 /// By name, "" meaning the first. Throws: Error(kInput) with the list of protocols.
 const Protocol& find_protocol(const Benchmark& benchmark, std::string_view name);
 

@@ -1,0 +1,89 @@
+// assay score TASK: scores responses that were generated elsewhere.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "evals/interval.h"
+#include "suites/score_file.h"
+
+namespace assay::cli {
+namespace {
+
+struct ScoreOptions {
+  suites::ScoreFileOptions file;
+  std::string verdicts;
+  bool json = false;
+};
+
+void print_table(const suites::ScoredFile& scored) {
+  const evals::Aggregate& aggregate = scored.aggregate;
+  fmt::print("{}@{}: {} items, {} responses, {} unscored\n", scored.benchmark->name(),
+             scored.protocol->name, aggregate.items, aggregate.responses, aggregate.unscored);
+  for (const evals::MetricValue& metric : aggregate.metrics) {
+    const auto interval = evals::interval95(metric);
+    fmt::print("  {:<24} {:7.2f} %  ({:g} of {:g}){}\n", metric.name, 100 * metric.value,
+               metric.count, metric.of,
+               interval ? fmt::format("  95 %: {:.2f} to {:.2f}", 100 * interval->low,
+                                      100 * interval->high)
+                        : "");
+  }
+  for (const auto& [name, metrics] : aggregate.groups) {
+    if (metrics.empty()) continue;
+    fmt::print("    {:<38} {:7.2f} %  ({:g} of {:g})\n", name, 100 * metrics.front().value,
+               metrics.front().count, metrics.front().of);
+  }
+}
+
+ExitCode score(const ScoreOptions& options) {
+  const suites::ScoredFile scored = suites::score_file(options.file);
+  for (const datasets::BadRecord& bad : scored.bad) {
+    log_warning("left out {}: {}", bad.place, bad.reason);
+  }
+  if (scored.unanswered > 0) {
+    log_warning("{} samples of the data set have no response", scored.unanswered);
+  }
+  if (!options.verdicts.empty()) {
+    std::string lines;
+    for (std::size_t i = 0; i < scored.scores.size(); ++i) lines += scored.verdict(i).dump() + "\n";
+    write_file_atomic(options.verdicts, lines);
+  }
+  if (options.json) {
+    fmt::print("{}\n", scored.summary().dump());
+  } else {
+    print_table(scored);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_score(CLI::App& app, Chosen& chosen) {
+  CLI::App* command = app.add_subcommand("score", "Score responses that were generated elsewhere");
+  auto options = std::make_shared<ScoreOptions>();
+  suites::ScoreFileOptions& file = options->file;
+  command->add_option("TASK", file.task, "Task, as in gsm8k or mmlu@lm-eval")->required();
+  command->add_option("--data", file.data, "Folder with one folder a data set")
+      ->envname("ASSAY_DATA")
+      ->required();
+  command->add_option("--responses", file.responses, "JSON Lines: {\"id\", \"response\"}")
+      ->required();
+  command->add_option("--protocol", file.protocol, "Protocol; default: the one in TASK, or assay");
+  command->add_option("--split", file.split, "Split of the data set; default: the protocol's");
+  command->add_option("--answer-after", file.answer_after,
+                      "The answer stands after the last occurrence of this text");
+  command->add_option("--verdicts", options->verdicts, "Write one JSON line for each response");
+  command->add_option("--threads", file.threads, "Scoring threads")->check(CLI::Range(1, 256));
+  command->add_flag("--custom-data", file.custom_data,
+                    "Accept a data set whose digest is not the published one");
+  command->add_flag("--skip-bad", file.skip_bad, "Leave out and count unusable records and lines");
+  command->add_flag("--json", options->json, "One JSON document on stdout");
+  command->callback([&chosen, options] { chosen.action = [options] { return score(*options); }; });
+}
+
+}  // namespace assay::cli
