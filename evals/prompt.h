@@ -27,7 +27,8 @@ struct Prompt {
   std::vector<Message> messages;  // kChat, kBareChat
   std::string assistant_prefix;   // opened, unfinished assistant turn
   std::vector<std::string>
-      continuations;  // not empty: wanted is the log-likelihood of each, not text
+      continuations;              // not empty: wanted is the log-likelihood of each, not text
+  std::vector<std::string> stop;  // stop strings of this prompt, beside the protocol's
   friend bool operator==(const Prompt&, const Prompt&) = default;
 };
 

@@ -14,7 +14,9 @@ std::vector<evals::Sample> to_samples(const evals::Benchmark& benchmark,
                                       const std::vector<datasets::Record>& records) {
   std::vector<evals::Sample> samples;
   samples.reserve(records.size());
-  for (const datasets::Record& record : records) samples.push_back(benchmark.to_sample(record));
+  for (const datasets::Record& record : records) {
+    for (evals::Sample& sample : benchmark.to_samples(record)) samples.push_back(std::move(sample));
+  }
   return samples;
 }
 

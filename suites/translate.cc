@@ -23,6 +23,7 @@ engine::Request to_request(const evals::Prompt& prompt, const engine::SamplingPa
   request.id = std::move(id);
   request.repeat = repeat;
   request.sampling = sampling;
+  request.sampling.stop.insert(request.sampling.stop.end(), prompt.stop.begin(), prompt.stop.end());
   request.continuations = prompt.continuations;
   engine::PromptInput& input = request.prompt;
   input.assistant_prefix = prompt.assistant_prefix;

@@ -1,0 +1,118 @@
+// Whole prompts, byte for byte as the reference harness builds them, worked examples included.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/file.h"
+#include "datasets/load.h"
+#include "engine/chat.h"
+#include "evals/benchmark.h"
+#include "evals/shots.h"
+#include "evals/templates.h"
+#include "tests/support/shared_data.h"
+
+namespace assay::evals {
+namespace {
+
+/// A task of prompts.jsonl, and the protocol that stands for it here.
+struct Task {
+  const char* name;
+  const char* benchmark;
+  const char* protocol;
+  int prompts;
+};
+
+void PrintTo(const Task& task, std::ostream* out) { *out << task.name; }
+
+constexpr const char* kBos = "<|begin_of_text|>";
+
+std::string rendered(const Prompt& prompt) {
+  if (prompt.form == PromptForm::kText) return prompt.text;
+  std::vector<engine::ChatMessage> messages;
+  for (const Message& message : prompt.messages)
+    messages.push_back({message.role, message.content});
+  // The reference renders every chat task through the template of Llama 3.1, the system block
+  // included, also where our protocol leaves the block out as Meta does.
+  std::string text = kBos;
+  for (const engine::ChatPart& part :
+       engine::render_chat(messages, {.format = engine::ChatFormat::kLlama31,
+                                     .system_block = true,
+                                     .assistant_prefix = prompt.assistant_prefix})) {
+    text += part.text;
+  }
+  return text;
+}
+
+std::vector<Sample> load(const Benchmark& benchmark, const std::string& split,
+                         const std::filesystem::path& data) {
+  std::vector<Sample> samples;
+  for (const Record& record : datasets::load_split(benchmark.manifest(), split, data).records) {
+    for (Sample& sample : benchmark.to_samples(record)) samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+/// Index of document `doc` of `group` ("" for no groups).
+std::size_t find_document(const std::vector<Sample>& samples, const std::string& group,
+                          std::int64_t doc) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if ((group.empty() || samples[i].group == group) && doc-- == 0) return i;
+  }
+  ADD_FAILURE() << "no document in " << group;
+  return 0;
+}
+
+class ReferencePrompts : public ::testing::TestWithParam<Task> {};
+
+TEST_P(ReferencePrompts, AreEqualByteForByte) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/prompts.jsonl");
+  ASSAY_SHARED_OR_SKIP(templates_path, "vectors/prompt_templates.json");
+  ASSAY_SHARED_OR_SKIP(data, "datasets");
+  const Task& task = GetParam();
+  const Benchmark& benchmark = find_benchmark(task.benchmark);
+  const Protocol& protocol = find_protocol(benchmark, task.protocol);
+  const PromptTemplates templates = load_templates(templates_path);
+  const std::vector<Sample> samples = load(benchmark, protocol.split, data);
+  const std::vector<Sample> pool = protocol.shots.split.empty()
+                                       ? std::vector<Sample>{}
+                                       : load(benchmark, protocol.shots.split, data);
+  const auto shots = draw_shots(protocol, samples, pool);
+  int compared = 0;
+  for (const Json& row : test::read_jsonl(path)) {
+    if (row.find("task") == nullptr || row.at("task").as_string() != task.name) continue;
+    const std::size_t index =
+        find_document(samples, row.at("subset").as_string(), row.at("doc").as_int());
+    const PromptContext context{
+        .protocol = &protocol,
+        .shots = shots.empty() ? std::span<const Sample>{} : std::span<const Sample>(shots[index]),
+        .templates = &templates};
+    const Prompt prompt = benchmark.to_prompt(samples[index], context);
+    EXPECT_EQ(rendered(prompt), row.at("prompt").as_string());
+    std::vector<std::string> continuations;
+    if (const Json* list = row.find("continuations"); list != nullptr && list->is_array()) {
+      for (const Json& text : list->as_array()) continuations.push_back(text.as_string());
+    }
+    EXPECT_EQ(prompt.continuations, continuations);
+    ++compared;
+  }
+  EXPECT_EQ(compared, task.prompts);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    LmEval, ReferencePrompts,
+    ::testing::Values(Task{"mmlu", "mmlu", "lm-eval", 6},
+                      Task{"mmlu_0shot", "mmlu", "lm-eval-0shot", 12},
+                      Task{"mmlu+chat", "mmlu", "lm-eval-chat", 6},
+                      Task{"mmlu_llama+chat", "mmlu", "lm-eval-llama", 6},
+                      Task{"mmlu_cot_llama+chat", "mmlu", "lm-eval-cot-llama", 6},
+                      Task{"gsm8k", "gsm8k", "lm-eval", 2}, Task{"gsm8k_cot", "gsm8k", "cot", 2},
+                      Task{"gsm8k_cot_zeroshot", "gsm8k", "cot-0shot", 2},
+                      Task{"gsm8k_cot_llama+chat", "gsm8k", "cot-llama", 2},
+                      Task{"gsm8k_llama+chat", "gsm8k", "meta", 2},
+                      Task{"mgsm_native_cot", "mgsm", "native-cot", 11},
+                      Task{"mgsm_native_cot_0shot", "mgsm", "native-cot-0shot", 11},
+                      Task{"mgsm_en_cot", "mgsm", "en-cot", 11},
+                      Task{"mgsm_direct", "mgsm", "direct", 11}));
+
+}  // namespace
+}  // namespace assay::evals
