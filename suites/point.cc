@@ -77,11 +77,14 @@ class TaskExecution {
         store_.path().string(), run_.name, id);
   }
 
-  std::function<evals::Score()> scorer(std::size_t sample, evals::Response response) const {
-    return [this, sample, response = std::move(response)] {
+  std::function<evals::Score()> scorer(std::size_t sample, std::int64_t repeat,
+                                       evals::Response response) const {
+    return [this, sample, repeat, response = std::move(response)] {
       evals::ScoreContext context = options_.scoring;
       context.protocol = task_.protocol;
       context.answer_after = task_.options.answer_after;
+      context.repeat = repeat;
+      context.sample_id = task_.samples[sample].id;
       return task_.benchmark->score(task_.samples[sample], response, context);
     };
   }
@@ -89,16 +92,16 @@ class TaskExecution {
   /// Responses that an earlier attempt stored but did not come to score.
   void rescore_stored(Journal& journal) {
     if (unscored_stored_ == 0) return;
-    store_.for_each_sample(
-        task_row_, {.texts = true, .without_score_only = true}, [&](const store::SampleRecord& s) {
-          if (!s.generation.error.empty()) return true;
-          JournalEntry entry;
-          entry.sample.generation.row = s.generation.row;
-          entry.score =
-              scorer(static_cast<std::size_t>(s.generation.position), to_response(s.generation));
-          journal.post(std::move(entry));
-          return true;
-        });
+    store_.for_each_sample(task_row_, {.texts = true, .without_score_only = true},
+                           [&](const store::SampleRecord& s) {
+                             if (!s.generation.error.empty()) return true;
+                             JournalEntry entry;
+                             entry.sample.generation.row = s.generation.row;
+                             entry.score = scorer(static_cast<std::size_t>(s.generation.position),
+                                                  s.generation.repeat, to_response(s.generation));
+                             journal.post(std::move(entry));
+                             return true;
+                           });
   }
 
   void ask(engine::Generator& model, Journal& journal) {
@@ -113,7 +116,7 @@ class TaskExecution {
       row.repeat = repeat;
       row.response_key = keys_[index];
       if (completion.finish_reason != engine::FinishReason::kError) {
-        entry.score = scorer(sample, to_response(completion));
+        entry.score = scorer(sample, repeat, to_response(completion));
       }
       journal.post(std::move(entry));
       return !interrupted() && !journal.failed();

@@ -1,6 +1,9 @@
 #include "suites/records.h"
 
+#include <string_view>
+
 #include "base/check.h"
+#include "base/error.h"
 
 namespace assay::suites {
 namespace {
@@ -17,20 +20,33 @@ store::Verdict to_verdict(evals::Verdict verdict) {
   return store::Verdict::kUnscored;
 }
 
-const char* kind_name(evals::MetricKind kind) {
-  switch (kind) {
-    case evals::MetricKind::kMean:
-      return "mean";
-    case evals::MetricKind::kMacro:
-      return "macro";
-    case evals::MetricKind::kPassAtK:
-      return "pass@k";
-    case evals::MetricKind::kMajAtK:
-      return "maj@k";
-    case evals::MetricKind::kMeanOf:
+struct KindName {
+  evals::MetricKind kind;
+  std::string_view name;
+};
+constexpr KindName kKinds[] = {{evals::MetricKind::kMean, "mean"},
+                               {evals::MetricKind::kMacro, "macro"},
+                               {evals::MetricKind::kPassAtK, "pass@k"},
+                               {evals::MetricKind::kMajAtK, "maj@k"},
+                               {evals::MetricKind::kMeanOf, "mean_of"}};
+
+std::string kind_name(evals::MetricKind kind) {
+  for (const KindName& entry : kKinds) {
+    if (entry.kind == kind) return std::string(entry.name);
+  }
+  ASSAY_CHECK(false, "a kind of metric has no name");
+}
+
+evals::Verdict from_record(store::Verdict verdict) {
+  switch (verdict) {
+    case store::Verdict::kCorrect:
+      return evals::Verdict::kCorrect;
+    case store::Verdict::kIncorrect:
+      return evals::Verdict::kIncorrect;
+    case store::Verdict::kUnscored:
       break;
   }
-  return "mean_of";
+  return evals::Verdict::kUnscored;
 }
 
 }  // namespace
@@ -122,6 +138,31 @@ store::GenerationRecord to_record(const engine::Completion& completion, std::str
   out.first_ns = completion.times.first_ns;
   out.last_ns = completion.times.last_ns;
   return out;
+}
+
+evals::Score to_score(const store::ScoreRecord& score) {
+  evals::Score out;
+  out.verdict = from_record(score.verdict);
+  out.value = score.value;
+  out.answer = score.answer;
+  out.reason = score.reason;
+  out.detail = score.detail;
+  for (const store::PartRecord& part : score.parts) {
+    out.parts.push_back({.metric = part.metric, .value = part.value, .count = part.count});
+  }
+  return out;
+}
+
+evals::MetricSpec to_spec(const store::MetricRecord& metric) {
+  for (const KindName& entry : kKinds) {
+    if (entry.name != metric.kind) continue;
+    return {.name = metric.name,
+            .kind = entry.kind,
+            .part = metric.part,
+            .k = static_cast<int>(metric.k),
+            .of = metric.of};
+  }
+  throw_input("metric {}: unknown kind \"{}\" in the store", metric.name, metric.kind);
 }
 
 evals::Response to_response(const store::GenerationRecord& generation) {

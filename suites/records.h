@@ -23,6 +23,11 @@ store::RunTaskRecord to_record(const PlannedTask& task);
 /// Text, ids, choices and times of a completion; `prompt` is the prompt as text for people.
 store::GenerationRecord to_record(const engine::Completion& completion, std::string prompt);
 
+/// The way back, for metrics computed from the store.
+evals::Score to_score(const store::ScoreRecord& score);
+/// Throws: Error(kInput) for a kind of metric this program does not know.
+evals::MetricSpec to_spec(const store::MetricRecord& metric);
+
 /// The response that a stored generation holds. REQUIRES: it did not end in an error.
 evals::Response to_response(const store::GenerationRecord& generation);
 

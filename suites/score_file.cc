@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "evals/interval.h"
 #include "suites/score_pool.h"
+#include "suites/summary.h"
 
 namespace assay::suites {
 namespace {
@@ -55,26 +55,6 @@ const char* verdict_name(evals::Verdict verdict) {
       break;
   }
   return "unscored";
-}
-
-/// Counts are whole unless repeats were averaged.
-Json count_json(double value) {
-  const auto whole = static_cast<std::int64_t>(value);
-  return static_cast<double>(whole) == value ? Json(whole) : Json(value);
-}
-
-Json metrics_json(const std::vector<evals::MetricValue>& metrics) {
-  Json out{Json::Object{}};
-  for (const evals::MetricValue& metric : metrics) {
-    Json entry;
-    entry.set("value", metric.value);
-    entry.set("count", count_json(metric.count));
-    entry.set("of", count_json(metric.of));
-    const auto interval = evals::interval95(metric);
-    entry.set("ci95", interval ? Json(Json::Array{interval->low, interval->high}) : Json());
-    out.set(metric.name, std::move(entry));
-  }
-  return out;
 }
 
 struct Task {
