@@ -205,7 +205,9 @@ Json ScoredFile::verdict(std::size_t index) const {
   out.set("verdict", verdict_name(score.verdict));
   out.set("value", score.value);
   out.set("answer", score.answer);
-  out.set("target", samples[index].target);
+  // Where the target depends on protocol and repeat, the score names it.
+  const Json* target = score.detail.find("target");
+  out.set("target", target != nullptr ? *target : Json(samples[index].target));
   out.set("reason", score.reason);
   out.set("detail", score.detail.is_null() ? Json(Json::Object{}) : score.detail);
   return out;

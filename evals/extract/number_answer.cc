@@ -231,9 +231,10 @@ bool gsm8k_lm_eval_match(std::string_view answer, std::string_view gold) {
 }
 
 bool gsm8k_opencompass_match(std::string_view answer, std::string_view gold) {
-  if (answer == gold) return true;
+  const std::string plain = without(gold, ",");
+  if (answer == plain) return true;
   const std::optional<double> a = parse_double(answer);
-  const std::optional<std::int64_t> b = parse_int(gold);
+  const std::optional<std::int64_t> b = parse_int(plain);
   return a && b && std::abs(*a - static_cast<double>(*b)) < 1e-6;
 }
 

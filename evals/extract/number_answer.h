@@ -34,7 +34,7 @@ std::string gsm8k_opencompass(std::string_view response);
 /// lm-eval's exact match on GSM8K: commas, dollars, all up to the last "#### " and one final dot
 /// deleted, lower-cased, compared as strings.
 bool gsm8k_lm_eval_match(std::string_view answer, std::string_view gold);
-/// OpenCompass: equal strings, or numbers within 1e-6.
+/// OpenCompass: equal strings, or numbers within 1e-6; the gold answer loses its commas first.
 bool gsm8k_opencompass_match(std::string_view answer, std::string_view gold);
 
 /// Our own reading of numbers: optional sign (not after a digit, letter or closing bracket),
