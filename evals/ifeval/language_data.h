@@ -1,0 +1,29 @@
+// Trained data that two kinds of IFEval checks need. It is found at run time by the caller and
+// given by argument; a part that is missing has a stand-in or makes its checks unscored.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "evals/ifeval/langdetect.h"
+#include "evals/ifeval/punkt.h"
+
+namespace assay::evals {
+
+/// Immutable once loaded; any number of threads may read it.
+struct LanguageData {
+  std::optional<PunktModel> punkt;           // without: ICU's sentence boundaries
+  std::optional<LanguageProfiles> profiles;  // without: checks of a language are unscored
+  std::string status;                        // one line for the run's provenance
+};
+
+/// From the shared JSON forms: language code -> profile; tables.
+/// Throws: Error(kInput) naming `source`.
+LanguageProfiles parse_language_profiles(std::string_view profiles_json,
+                                         std::string_view tables_json, std::string_view source);
+
+/// Sentences by the trained model, or by ICU's rules for English when there is none.
+std::vector<std::u32string> sentences(const LanguageData* data, std::u32string_view text);
+
+}  // namespace assay::evals
