@@ -74,13 +74,16 @@ struct PromptContext {
   std::int64_t repeat = 0;                     // which of several samples per item
 };
 
+struct LanguageData;  // evals/ifeval/language_data.h
+
 struct ScoreContext {
   const Protocol* protocol = nullptr;
-  Sandbox* sandbox = nullptr;  // null: code cannot be run, such samples are unscored
-  std::string answer_after;    // text after whose last occurrence the answer stands; "" for the
-                               // protocol's rule
-  std::int64_t repeat = 0;     // which of several samples per item, as in the prompt
-  std::string sample_id;  // for `extract`, whose rule can depend on the language; "" if unknown
+  Sandbox* sandbox = nullptr;              // null: code cannot be run, such samples are unscored
+  const LanguageData* language = nullptr;  // sentence model, language profiles; null: stand-ins
+  std::string answer_after;  // text after whose last occurrence the answer stands; "" for the
+                             // protocol's rule
+  std::int64_t repeat = 0;   // which of several samples per item, as in the prompt
+  std::string sample_id;     // for `extract`, whose rule can depend on the language; "" if unknown
 };
 
 class Benchmark {
