@@ -33,6 +33,11 @@ void print_table(const suites::ScoredFile& scored) {
                                       100 * interval->high)
                         : "");
   }
+  if (scored.published) {
+    fmt::print("  published verdicts: {} of {} agree, {} correct only here, {} only there\n",
+               scored.published->agree, scored.published->compared, scored.published->only_ours,
+               scored.published->only_theirs);
+  }
   for (const auto& [name, metrics] : aggregate.groups) {
     if (metrics.empty()) continue;
     fmt::print("    {:<38} {:7.2f} %  ({:g} of {:g})\n", name, 100 * metrics.front().value,
@@ -71,8 +76,10 @@ void add_score(CLI::App& app, Chosen& chosen) {
   command->add_option("--data", file.data, "Folder with one folder a data set")
       ->envname("ASSAY_DATA")
       ->required();
-  command->add_option("--responses", file.responses, "JSON Lines: {\"id\", \"response\"}")
-      ->required();
+  command->add_option("--responses", file.responses, "JSON Lines: {\"id\", \"response\"}");
+  command->add_option(
+      "--prompts", file.prompts,
+      "Published samples: verdicts are compared; without --responses, theirs count");
   command->add_option("--protocol", file.protocol, "Protocol; default: the one in TASK, or assay");
   command->add_option("--split", file.split, "Split of the data set; default: the protocol's");
   command->add_option("--answer-after", file.answer_after,

@@ -15,6 +15,7 @@
 #include "datasets/record.h"
 #include "datasets/sample.h"
 #include "evals/prompt.h"
+#include "evals/published.h"
 #include "evals/response.h"
 #include "evals/sandbox.h"
 #include "evals/score.h"
@@ -65,6 +66,9 @@ struct PromptTemplates {
   Json texts;          // whole document in the form of prompt_templates.json
   std::string source;  // file name, for messages
   std::string sha256;
+  /// Set when the file holds published samples instead of texts: their prompts are used as they
+  /// are.
+  std::shared_ptr<const PublishedSet> published;
 };
 
 struct PromptContext {

@@ -10,11 +10,14 @@
 namespace assay::evals {
 
 PromptTemplates load_templates(const std::filesystem::path& path) {
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
-  const std::string text = read_file(path, kMaxBytes);
-  PromptTemplates templates{.texts = parse_json(text, path.string()),
-                            .source = path.string(),
-                            .sha256 = sha256_hex(text)};
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{2} << 30;
+  const std::string text = read_file_gunzip(path, kMaxBytes);
+  PromptTemplates templates{.texts = {}, .source = path.string(), .sha256 = sha256_hex(text)};
+  if (PublishedSet::looks_published(text)) {
+    templates.published = std::make_shared<const PublishedSet>(text, path.string());
+    return templates;
+  }
+  templates.texts = parse_json(text, path.string());
   if (!templates.texts.is_object()) {
     throw_input("{}: a file of prompt texts is one JSON object (docs/prompts.md), found {}",
                 path.string(), templates.texts.type_name());

@@ -12,8 +12,9 @@
 
 namespace assay::evals {
 
-/// Reads a file of prompt texts: one JSON object whose texts protocols name by path.
-/// Throws: Error(kInput) for a file that cannot be read or is no JSON object.
+/// Reads a file of prompt texts (one JSON object whose texts protocols name by path) or of
+/// published samples (evals/published.h); plain or gzip. Throws: Error(kInput) for a file that
+/// cannot be read or is neither.
 PromptTemplates load_templates(const std::filesystem::path& path);
 
 /// The value at `path` ("meta.gsm8k_8shot_cot.user") of the prompt file.

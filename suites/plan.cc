@@ -81,13 +81,18 @@ PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options) {
                 plan.label(), plan.split, all.size());
   }
   for (const std::size_t index : chosen) {
-    plan.samples.push_back(all[index]);
+    const bool published = plan.templates && plan.templates->published;
+    plan.samples.push_back(published ? plan.templates->published->annotated(all[index])
+                                     : all[index]);
     plan.shots.push_back(shots.empty() ? std::vector<evals::Sample>{} : shots[index]);
   }
   return plan;
 }
 
 evals::Prompt make_prompt(const PlannedTask& task, std::size_t sample, std::int64_t repeat) {
+  if (task.templates && task.templates->published) {
+    return task.templates->published->prompt(task.samples[sample]);
+  }
   const evals::PromptContext context{
       .protocol = task.protocol,
       .shots = task.shots[sample],

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "evals/templates.h"
 #include "suites/score_pool.h"
 #include "suites/summary.h"
 
@@ -93,7 +94,38 @@ void join_samples(ScoredFile& file, const std::vector<evals::Sample>& samples,
   }
   file.responses = std::move(kept);
   file.unanswered = static_cast<std::int64_t>(samples.size() - answered.size());
-  if (file.responses.empty()) throw_input("{}: no responses", options.responses.string());
+  if (file.responses.empty()) {
+    throw_input("{}: no responses",
+                options.responses.empty() ? options.prompts : options.responses.string());
+  }
+}
+
+/// The published responses of the samples that have one.
+std::vector<FileResponse> published_responses(const evals::PublishedSet& set,
+                                              const std::vector<evals::Sample>& samples) {
+  std::vector<FileResponse> responses;
+  for (const evals::Sample& sample : samples) {
+    const evals::PublishedItem* item = set.find(sample);
+    if (item == nullptr || !item->response) continue;
+    responses.push_back(
+        {.id = sample.id, .response = {.text = *item->response}, .line = item->line});
+  }
+  return responses;
+}
+
+PublishedComparison compare_published(const ScoredFile& file, const evals::PublishedSet& set) {
+  PublishedComparison out;
+  for (std::size_t i = 0; i < file.scores.size(); ++i) {
+    const evals::PublishedItem* item = set.find(file.samples[i]);
+    if (item == nullptr || !item->correct) continue;
+    if (file.scores[i].verdict == evals::Verdict::kUnscored) continue;
+    const bool ours = file.scores[i].verdict == evals::Verdict::kCorrect;
+    ++out.compared;
+    out.agree += ours == *item->correct ? 1 : 0;
+    out.only_ours += ours && !*item->correct ? 1 : 0;
+    out.only_theirs += !ours && *item->correct ? 1 : 0;
+  }
+  return out;
 }
 
 void score_all(ScoredFile& file, const ScoreFileOptions& options) {
@@ -167,7 +199,19 @@ ScoredFile score_file(const ScoreFileOptions& options) {
     }
   }
   if (samples.empty()) throw_input("{}: no usable record in split \"{}\"", options.task, split);
-  file.responses = read_responses(options.responses, options.skip_bad ? &file.bad : nullptr);
+  std::shared_ptr<const evals::PublishedSet> published;
+  if (!options.prompts.empty()) published = evals::load_templates(options.prompts).published;
+  if (published) {
+    for (evals::Sample& sample : samples) sample = published->annotated(std::move(sample));
+  }
+  if (!options.responses.empty()) {
+    file.responses = read_responses(options.responses, options.skip_bad ? &file.bad : nullptr);
+  } else if (published) {
+    file.responses = published_responses(*published, samples);
+  } else {
+    throw_input("{}: no responses: give --responses FILE, or --prompts with published samples",
+                options.task);
+  }
   join_samples(file, samples, options);
   score_all(file, options);
   std::vector<evals::Observation> observations;
@@ -179,6 +223,7 @@ ScoredFile score_file(const ScoreFileOptions& options) {
   }
   file.aggregate =
       evals::aggregate(evals::with_repeat_metrics(file.protocol->metrics, repeats), observations);
+  if (published) file.published = compare_published(file, *published);
   return file;
 }
 
@@ -195,6 +240,14 @@ Json ScoredFile::summary() const {
   Json groups{Json::Object{}};
   for (const auto& [name, metrics] : aggregate.groups) groups.set(name, metrics_json(metrics));
   out.set("groups", std::move(groups));
+  if (published) {
+    Json entry;
+    entry.set("compared", published->compared);
+    entry.set("agree", published->agree);
+    entry.set("only_ours", published->only_ours);
+    entry.set("only_theirs", published->only_theirs);
+    out.set("published", std::move(entry));
+  }
   return out;
 }
 

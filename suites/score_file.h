@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,21 @@ struct ScoreFileOptions {
   std::string split;     // "" for the protocol's
   std::filesystem::path data;
   std::filesystem::path responses;
+  std::string prompts;  // file of published samples: fixes the order of choices, and verdicts are
+                        // compared; "" for none. Its responses are scored if `responses` is empty.
   std::string answer_after;
   bool custom_data = false;
   bool skip_bad = false;
   int threads = 1;
   evals::Sandbox* sandbox = nullptr;
+};
+
+/// Our verdicts beside the publisher's, over the responses whose sample has one.
+struct PublishedComparison {
+  std::int64_t compared = 0;
+  std::int64_t agree = 0;
+  std::int64_t only_ours = 0;    // correct here, not there
+  std::int64_t only_theirs = 0;  // correct there, not here
 };
 
 struct ScoredFile {
@@ -49,6 +60,7 @@ struct ScoredFile {
   std::int64_t unanswered = 0;          // samples of the data set without a response
   std::vector<datasets::BadRecord> bad;
   evals::Aggregate aggregate;
+  std::optional<PublishedComparison> published;  // with a file of published samples
 
   /// The document of `assay score --json`.
   [[nodiscard]] Json summary() const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -33,7 +34,28 @@ std::int64_t published_rows(const std::string& split) {
   return 0;
 }
 
+/// The order of published prompts, found by text; answers that read alike are taken in turn.
+std::optional<Order> published_order(const Sample& sample) {
+  const Json* shown = sample.extra.find("shown_choices");
+  if (shown == nullptr || shown->as_array().size() != kAnswerColumns.size()) return std::nullopt;
+  Order order{};
+  std::array<bool, 4> taken{};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::string_view text = python_strip(std::string_view(shown->as_array()[i].as_string()));
+    std::size_t index = 0;
+    while (index < 4 &&
+           (taken[index] || python_strip(std::string_view(sample.choices[index])) != text)) {
+      ++index;
+    }
+    if (index == 4) return std::nullopt;
+    taken[index] = true;
+    order[i] = index;
+  }
+  return order;
+}
+
 Order order_of(const Sample& sample, gpqa::OrderRule rule, std::int64_t repeat) {
+  if (const std::optional<Order> order = published_order(sample)) return *order;
   const std::int64_t row = sample.extra.at("row").as_int();
   return gpqa::shown_order(
       rule, {.row = row,
