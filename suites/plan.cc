@@ -86,6 +86,7 @@ PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options) {
                                      : all[index]);
     plan.shots.push_back(shots.empty() ? std::vector<evals::Sample>{} : shots[index]);
   }
+  (void)make_prompt(plan, 0, 0);  // a missing prompt text ends the plan, not the run
   return plan;
 }
 
