@@ -1,0 +1,225 @@
+#include "engine/forward.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace assay::engine {
+namespace {
+
+constexpr std::int64_t kLogitRows = 16;  // rows of logits held at a time
+
+std::size_t bytes(std::int64_t count, std::size_t size) {
+  return static_cast<std::size_t>(count) * size;
+}
+
+std::int64_t widest_input(const Model& model) {
+  const LayerWeights& layer = model.layers.front();
+  return std::max({layer.qkv.padded_inputs(), layer.o.padded_inputs(), layer.gate.padded_inputs(),
+                   layer.down.padded_inputs(), model.lm_head.padded_inputs()});
+}
+
+std::int64_t scratch_floats(const Model& model) {
+  const ModelConfig& c = model.config;
+  const LayerWeights& layer = model.layers.front();
+  return std::max({gemm_scratch_floats(),
+                   attention_scratch_floats(c.heads / c.kv_heads, c.head_dim),
+                   round_up(c.hidden, 16), layer.down.inputs() + 16, layer.o.inputs() + 16});
+}
+
+}  // namespace
+
+Forward::Forward(const Model& model, KvCache& cache, int threads, std::int64_t max_rows)
+    : model_(model),
+      cache_(cache),
+      max_rows_(max_rows),
+      context_(cpu_kernels(), threads, scratch_floats(model)),
+      x_(bytes(max_rows * model.config.hidden, sizeof(bf16))),
+      input_(bytes(max_rows * widest_input(model), sizeof(bf16))),
+      scale_(bytes(max_rows * kShards, sizeof(float))),
+      qkv_(bytes(max_rows * model.layers.front().qkv.padded_rows(), sizeof(bf16))),
+      mixed_(bytes(max_rows * model.layers.front().o.inputs() + 16, sizeof(bf16))),
+      gate_(bytes(max_rows * model.layers.front().gate.padded_rows() + 16, sizeof(bf16))),
+      up_(bytes(max_rows * model.layers.front().up.padded_rows() + 16, sizeof(bf16))),
+      sums_(bytes(max_rows * model.layers.front().o.padded_rows(), sizeof(float))),
+      logits_(bytes(kLogitRows * model.lm_head.padded_rows(), sizeof(float))) {}
+
+void Forward::run(const Batch& batch, const LogitSink& sink) {
+  const auto rows = static_cast<std::int64_t>(batch.ids.size());
+  ASSAY_CHECK(rows > 0 && rows <= max_rows_, "rows of a batch");
+  const FlushSubnormals flush;
+  embed(batch);
+  for (std::int64_t layer = 0; layer < model_.config.layers; ++layer) {
+    attention_block(batch, layer);
+    mlp_block(rows, layer);
+  }
+  logits(batch, sink);
+}
+
+void Forward::embed(const Batch& batch) {
+  const std::int64_t hidden = model_.config.hidden;
+  context_.team.run(static_cast<std::int64_t>(batch.ids.size()), [&](std::int64_t row, int) {
+    const std::int64_t id = batch.ids[static_cast<std::size_t>(row)];
+    bf16* to = x_.as<bf16>() + row * hidden;
+    if (model_.embedding.empty()) {
+      unpack_row(model_.lm_head, id, to);
+    } else {
+      std::copy_n(model_.embedding.data() + id * hidden, hidden, to);
+    }
+  });
+}
+
+RowOut Forward::row_out(const PackedMatrix& next, std::int64_t row, bool quantize) {
+  return {.out = input_.as<bf16>() + row * next.padded_inputs(),
+          .scale = quantize ? scale_.as<float>() + row * next.shards : nullptr,
+          .shards = next.shards,
+          .shard_used = next.shard_used,
+          .shard_k = next.shard_k};
+}
+
+void Forward::norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next,
+                   bool quantize) {
+  const std::int64_t hidden = model_.config.hidden;
+  context_.team.run(rows, [&](std::int64_t row, int thread) {
+    const FlushSubnormals flush;
+    context_.kernels->rms_norm({.in = x_.as<bf16>() + row * hidden,
+                                .weight = weight.data(),
+                                .scratch = context_.scratch(thread),
+                                .cols = hidden,
+                                .eps = static_cast<float>(model_.config.rms_eps)},
+                               row_out(next, row, quantize));
+  });
+}
+
+void Forward::multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out) {
+  const bool quantized = model_.setting.quantize_activations;
+  gemm_cpu(context_, {.a = input_.as<bf16>(),
+                      .a_scale = quantized ? scale_.as<float>() : nullptr,
+                      .w = &matrix,
+                      .out = out,
+                      .ldo = matrix.padded_rows(),
+                      .rows = rows});
+}
+
+void Forward::attention_block(const Batch& batch, std::int64_t layer) {
+  const ModelConfig& c = model_.config;
+  const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
+  const auto rows = static_cast<std::int64_t>(batch.ids.size());
+  const bool quantize = model_.setting.quantize_activations;
+  norm(w.attention_norm, rows, w.qkv, quantize);
+  multiply(w.qkv, rows, qkv_.as<bf16>());
+  rotate_and_store(batch, layer);
+  attention_cpu(context_, cache_,
+                {.q = qkv_.as<bf16>(),
+                 .ld = w.qkv.padded_rows(),
+                 .out = mixed_.as<bf16>(),
+                 .ldo = w.o.inputs(),
+                 .layer = layer,
+                 .sequences = batch.sequences,
+                 .heads = c.heads,
+                 .kv_heads = c.kv_heads,
+                 .head_dim = c.head_dim});
+  context_.team.run(rows, [&](std::int64_t row, int thread) {
+    const FlushSubnormals flush;
+    context_.kernels->pack_row(mixed_.as<bf16>() + row * w.o.inputs(), context_.scratch(thread),
+                               row_out(w.o, row, quantize));
+  });
+  row_parallel(w.o, rows);
+}
+
+void Forward::rotate_and_store(const Batch& batch, std::int64_t layer) {
+  const ModelConfig& c = model_.config;
+  const std::int64_t d = c.head_dim;
+  const std::int64_t ld = model_.layers.front().qkv.padded_rows();
+  for (const SequenceRows& sequence : batch.sequences) {
+    context_.team.run(sequence.rows, [&](std::int64_t r, int) {
+      const FlushSubnormals flush;
+      const std::int64_t position = sequence.first_position + r;
+      bf16* row = qkv_.as<bf16>() + (sequence.first_row + r) * ld;
+      const float* cos = model_.rope_cos.data() + position * d / 2;
+      const float* sin = model_.rope_sin.data() + position * d / 2;
+      for (std::int64_t head = 0; head < c.heads + c.kv_heads; ++head) {
+        context_.kernels->rope({.x = row + head * d, .cos = cos, .sin = sin, .head_dim = d});
+      }
+    });
+    // Two tokens of a pair share words of the cache: one thread a KV head, tokens in order.
+    context_.team.run(c.kv_heads, [&](std::int64_t head, int) {
+      const FlushSubnormals flush;
+      for (std::int64_t r = 0; r < sequence.rows; ++r) {
+        const std::int64_t position = sequence.first_position + r;
+        const bf16* row = qkv_.as<bf16>() + (sequence.first_row + r) * ld;
+        cache_.store(layer, sequence.pages[static_cast<std::size_t>(position / kPageTokens)], head,
+                     position % kPageTokens, row + (c.heads + head) * d,
+                     row + (c.heads + c.kv_heads + head) * d);
+      }
+    });
+  }
+}
+
+/// The product's FP32 sums join the residual stream.
+void Forward::row_parallel(const PackedMatrix& matrix, std::int64_t rows) {
+  const bool quantized = model_.setting.quantize_activations;
+  gemm_cpu(context_, {.a = input_.as<bf16>(),
+                      .a_scale = quantized ? scale_.as<float>() : nullptr,
+                      .w = &matrix,
+                      .out = sums_.as<float>(),
+                      .ldo = matrix.padded_rows(),
+                      .rows = rows,
+                      .out_bf16 = false,
+                      .finish = false});
+  context_.team.run(rows, [&](std::int64_t row, int) {
+    const FlushSubnormals flush;
+    context_.kernels->add_residual(
+        x_.as<bf16>() + row * model_.config.hidden,
+        {.y = sums_.as<float>() + row * matrix.padded_rows(),
+         .scale = matrix.row_scale.empty() ? nullptr : matrix.row_scale.data(),
+         .bias = matrix.bias.empty() ? nullptr : matrix.bias.data(),
+         .cols = model_.config.hidden});
+  });
+}
+
+void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
+  const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
+  const bool quantize = model_.setting.quantize_activations;
+  norm(w.mlp_norm, rows, w.gate, quantize);
+  multiply(w.gate, rows, gate_.as<bf16>());
+  multiply(w.up, rows, up_.as<bf16>());
+  const std::int64_t ld = w.gate.padded_rows();
+  context_.team.run(rows, [&](std::int64_t row, int thread) {
+    const FlushSubnormals flush;
+    context_.kernels->silu_mul(gate_.as<bf16>() + row * ld, up_.as<bf16>() + row * ld,
+                               context_.scratch(thread), row_out(w.down, row, quantize));
+  });
+  row_parallel(w.down, rows);
+}
+
+void Forward::logits(const Batch& batch, const LogitSink& sink) {
+  const std::int64_t hidden = model_.config.hidden;
+  const PackedMatrix& head = model_.lm_head;
+  const auto wanted = static_cast<std::int64_t>(batch.logit_rows.size());
+  for (std::int64_t first = 0; first < wanted; first += kLogitRows) {
+    const std::int64_t rows = std::min(kLogitRows, wanted - first);
+    context_.team.run(rows, [&](std::int64_t r, int thread) {
+      const FlushSubnormals flush;
+      const std::int64_t row = batch.logit_rows[static_cast<std::size_t>(first + r)];
+      context_.kernels->rms_norm({.in = x_.as<bf16>() + row * hidden,
+                                  .weight = model_.final_norm.data(),
+                                  .scratch = context_.scratch(thread),
+                                  .cols = hidden,
+                                  .eps = static_cast<float>(model_.config.rms_eps)},
+                                 row_out(head, r, false));
+    });
+    gemm_cpu(context_, {.a = input_.as<bf16>(),
+                        .w = &head,
+                        .out = logits_.as<float>(),
+                        .ldo = head.padded_rows(),
+                        .rows = rows,
+                        .out_bf16 = false});
+    for (std::int64_t r = 0; r < rows; ++r) {
+      sink(static_cast<std::size_t>(first + r), {logits_.as<float>() + r * head.padded_rows(),
+                                                 static_cast<std::size_t>(model_.config.vocab)});
+    }
+  }
+}
+
+}  // namespace assay::engine

@@ -1,0 +1,213 @@
+#include "engine/generators/answer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+
+namespace assay::engine {
+namespace {
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Answer::Answer(const Request& request, const AnswerContext& context)
+    : request_(request),
+      context_(context),
+      key_{.seed = request.sampling.seed, .request = fnv1a(request.id), .repeat = request.repeat},
+      decoder_(context.encoder->tokenizer()) {
+  completion_.times.scheduled_ns = now_ns();
+}
+
+void Answer::fail(const std::string& reason) {
+  completion_.finish_reason = FinishReason::kError;
+  completion_.error = reason;
+}
+
+std::vector<TokenId> Answer::fitted(std::vector<TokenId> ids, std::int64_t room) {
+  const auto size = static_cast<std::int64_t>(ids.size());
+  const std::int64_t most = context_.context - room;
+  if (size <= most) return ids;
+  if (!context_.truncate || most < 2) {
+    throw_input(
+        "the prompt has {} tokens and the context holds {}; a longer context or "
+        "\"long_prompts\": \"truncate\" would do",
+        size, context_.context);
+  }
+  const bool bos = context_.encoder->tokenizer().bos() == ids.front();
+  completion_.truncated_prompt_tokens = size - most;
+  ids.erase(ids.begin() + (bos ? 1 : 0), ids.begin() + (bos ? 1 : 0) + (size - most));
+  return ids;
+}
+
+std::vector<std::unique_ptr<Sequence>> Answer::begin() {
+  std::vector<std::unique_ptr<Sequence>> out;
+  completion_.times.sent_ns = now_ns();
+  try {
+    if (request_.continuations.empty()) {
+      prepare_text(out);
+    } else {
+      prepare_continuations(out);
+    }
+  } catch (const Error& error) {
+    fail(error.what());
+    out.clear();
+  }
+  open_ = out.size();
+  return out;
+}
+
+void Answer::prepare_text(std::vector<std::unique_ptr<Sequence>>& out) {
+  std::vector<TokenId> ids = context_.encoder->encode(request_.prompt);
+  if (ids.empty()) throw_input("the prompt has no tokens");
+  const std::int64_t wanted = std::max<std::int64_t>(1, request_.sampling.max_tokens);
+  // A long limit must not push the prompt out: at least half of the context stays the prompt's.
+  ids = fitted(std::move(ids), context_.truncate ? std::min(wanted, context_.context / 2) : 1);
+  const auto size = static_cast<std::int64_t>(ids.size());
+  left_ = std::min(wanted, context_.context - size);
+  completion_.prompt_ids = ids;
+  auto sequence = std::make_unique<Sequence>();
+  sequence->prompt_tokens = size;
+  sequence->max_tokens = left_;
+  sequence->first_logit = size - 1;
+  sequence->ids = std::move(ids);
+  out.push_back(std::move(sequence));
+}
+
+void Answer::prepare_continuations(std::vector<std::unique_ptr<Sequence>>& out) {
+  for (std::size_t i = 0; i < request_.continuations.size(); ++i) {
+    auto parts = context_.encoder->encode_continuation(request_.prompt, request_.continuations[i]);
+    ContinuationScore score;
+    score.ids = std::move(parts.continuation);
+    score.greedy = true;
+    const auto tail = static_cast<std::int64_t>(score.ids.size());
+    Unit unit;
+    unit.ids = fitted(std::move(parts.context), tail - 1);
+    unit.context_tokens = static_cast<std::int64_t>(unit.ids.size());
+    if (unit.context_tokens == 0) throw_input("nothing stands before the continuation");
+    if (i == 0) completion_.prompt_ids = unit.ids;
+    unit.ids.insert(unit.ids.end(), score.ids.begin(), score.ids.end() - 1);
+    completion_.continuations.push_back(std::move(score));
+    const auto same = std::find_if(units_.begin(), units_.end(), [&](const Unit& other) {
+      return other.context_tokens == unit.context_tokens && other.ids == unit.ids;
+    });
+    if (same != units_.end()) {
+      same->members.push_back(i);
+      continue;
+    }
+    unit.members.push_back(i);
+    units_.push_back(std::move(unit));
+  }
+  for (const Unit& unit : units_) {
+    auto sequence = std::make_unique<Sequence>();
+    sequence->ids = unit.ids;
+    sequence->prompt_tokens = static_cast<std::int64_t>(unit.ids.size());
+    sequence->first_logit = unit.context_tokens - 1;
+    out.push_back(std::move(sequence));
+  }
+}
+
+std::optional<TokenId> Answer::on_logits(Sequence& sequence, std::int64_t position,
+                                         std::span<const float> logits) {
+  const LogitStats stats =
+      context_.kernels->logit_stats(logits.data(), static_cast<std::int64_t>(logits.size()));
+  if (!stats.finite) {
+    fail(fmt::format("logits are not finite after token {}", position));
+    sequence.failed = true;
+    return std::nullopt;
+  }
+  if (completion_.times.first_ns == 0) completion_.times.first_ns = now_ns();
+  if (units_.empty()) return generate(sequence, position, logits, stats);
+  const auto unit = std::find_if(units_.begin(), units_.end(), [&](const Unit& u) {
+    return u.context_tokens - 1 == sequence.first_logit && u.ids == sequence.ids;
+  });
+  score(*unit, position, logits, stats);
+  return std::nullopt;
+}
+
+std::optional<TokenId> Answer::generate(Sequence& sequence, std::int64_t position,
+                                        std::span<const float> logits, const LogitStats& stats) {
+  completion_.cached_prompt_tokens = sequence.cached;
+  const TokenId id = sample_token(logits, stats, request_.sampling, key_, position);
+  completion_.ids.push_back(id);
+  if (request_.logprobs >= 0) {
+    completion_.logprobs.push_back(token_logprob(logits, stats, id, request_.logprobs));
+  }
+  --left_;
+  const bool is_stop =
+      std::find(context_.stop_ids.begin(), context_.stop_ids.end(), id) != context_.stop_ids.end();
+  if (is_stop && !request_.sampling.ignore_eos) {
+    completion_.finish_reason = FinishReason::kEos;
+    return std::nullopt;
+  }
+  const std::size_t old_size = completion_.text.size();
+  completion_.text += decoder_.push(id);
+  if (found_stop(old_size)) {
+    completion_.finish_reason = FinishReason::kStop;
+    return std::nullopt;
+  }
+  if (left_ == 0) {
+    completion_.finish_reason = FinishReason::kLength;
+    return std::nullopt;
+  }
+  return id;
+}
+
+/// Cuts the text at the first stop string that ends beyond `old_size`.
+bool Answer::found_stop(std::size_t old_size) {
+  std::size_t first = std::string::npos;
+  for (const std::string& stop : request_.sampling.stop) {
+    if (stop.empty()) continue;
+    const std::size_t from = old_size >= stop.size() ? old_size - stop.size() + 1 : 0;
+    first = std::min(first, completion_.text.find(stop, from));
+  }
+  if (first == std::string::npos) return false;
+  completion_.text.resize(first);
+  return true;
+}
+
+void Answer::score(const Unit& unit, std::int64_t position, std::span<const float> logits,
+                   const LogitStats& stats) {
+  const auto index = static_cast<std::size_t>(position - (unit.context_tokens - 1));
+  for (const std::size_t member : unit.members) {
+    ContinuationScore& score = completion_.continuations[member];
+    if (index >= score.ids.size()) continue;
+    const TokenId id = score.ids[index];
+    const double logprob =
+        static_cast<double>(logits[static_cast<std::size_t>(id)]) - stats.log_sum_exp;
+    score.logprobs.push_back(static_cast<float>(logprob));
+    score.logprob += logprob;
+    score.greedy = score.greedy && stats.argmax == id;
+  }
+}
+
+void Answer::on_done(const Sequence& /*sequence*/) {
+  --open_;
+  if (open_ > 0) return;
+  completion_.times.last_ns = now_ns();
+  if (!completion_.error.empty()) return;
+  if (!units_.empty()) {
+    completion_.finish_reason = FinishReason::kScored;
+  } else if (completion_.finish_reason != FinishReason::kStop) {
+    completion_.text += decoder_.finish();
+    // Bytes held back until now may complete a stop string.
+    if (found_stop(completion_.text.size())) completion_.finish_reason = FinishReason::kStop;
+  }
+}
+
+Completion Answer::take() {
+  if (!completion_.error.empty()) {
+    completion_.finish_reason = FinishReason::kError;
+    completion_.continuations.clear();
+  }
+  return std::move(completion_);
+}
+
+}  // namespace assay::engine

@@ -1,0 +1,257 @@
+#include "engine/generators/local.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "engine/checkpoint.h"
+#include "engine/generators/answer.h"
+#include "engine/prompt_encoder.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+#include "engine/shapes.h"
+#include "engine/weight_sources.h"
+
+namespace assay::engine {
+namespace {
+
+constexpr std::string_view kDummy = "dummy:";
+constexpr std::int64_t kStepRows = 256;      // tokens in one step
+constexpr std::int64_t kDefaultBatch = 64;   // sequences at once
+constexpr std::size_t kRequestBlock = 1024;  // requests prepared at a time
+constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
+constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
+
+std::int64_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string word;
+  std::int64_t kilobytes = 0;
+  while (in >> word) {
+    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
+  }
+  return std::int64_t{1} << 62;
+}
+
+std::string gibibytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+/// Tokens for random weights: bytes, and a word for every other id.
+class DummyTokenizer : public Tokenizer {
+ public:
+  explicit DummyTokenizer(std::int64_t vocab) : Tokenizer(make_table(vocab)) {}
+
+ protected:
+  void encode_plain(std::string_view text, std::vector<TokenId>& out) const override {
+    for (const char c : text) out.push_back(static_cast<unsigned char>(c));
+  }
+
+ private:
+  static TokenTable make_table(std::int64_t vocab) {
+    TokenTable table;
+    for (std::int64_t id = 0; id < vocab; ++id) {
+      table.bytes.push_back(id < 256 ? std::string(1, static_cast<char>(id))
+                                     : fmt::format(" {}", id));
+    }
+    return table;
+  }
+};
+
+/// What is known of a model before its weights are loaded.
+struct Opened {
+  std::string name;
+  ModelConfig config;
+  std::optional<Checkpoint> checkpoint;  // nothing for random weights
+  LoadedTokenizer tokenizer;
+};
+
+Opened open_model(const std::string& model) {
+  Opened out;
+  if (model.starts_with(kDummy)) {
+    out.name = model;
+    out.config = known_shape(std::string_view(model).substr(kDummy.size()));
+    out.tokenizer.tokenizer = std::make_unique<DummyTokenizer>(out.config.vocab);
+    out.tokenizer.digest = sha256_hex(model);
+    return out;
+  }
+  const std::filesystem::path folder = model;
+  out.checkpoint.emplace(Checkpoint::open(folder));
+  out.config = out.checkpoint->config();
+  out.tokenizer = load_tokenizer(folder);
+  check_tokenizer_fits(out.config, out.tokenizer);
+  out.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
+  if (out.name.empty()) {
+    out.name = std::filesystem::absolute(folder).lexically_normal().parent_path().filename();
+  }
+  return out;
+}
+
+struct Limits {
+  std::int64_t context = 0;
+  std::int64_t batch = 0;
+  std::int64_t pages = 0;
+};
+
+Limits plan_memory(const Opened& opened, const EngineOptions& options,
+                   const PrecisionSetting& setting) {
+  Limits limits;
+  limits.context = options.max_context > 0 ? options.max_context : opened.config.max_position;
+  if (limits.context > opened.config.max_position) {
+    throw_input("{}: --max-context {} is beyond the model's {} positions", opened.name,
+                limits.context, opened.config.max_position);
+  }
+  limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
+  const std::int64_t weights = estimate_weight_bytes(opened.config, setting);
+  const std::int64_t page = KvCache::page_bytes(opened.config);
+  const std::int64_t available = available_memory();
+  const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
+  const std::int64_t least = weights + page + kReserveBytes;
+  if (least > available) {
+    throw_environment(
+        "{}: needs {} for weights in {} and {} for a page of keys and values, {} are free; a "
+        "smaller "
+        "model, another precision or more memory would do",
+        opened.name, gibibytes(weights), setting.name, gibibytes(page), gibibytes(available));
+  }
+  const std::int64_t budget = std::min(kMostKvBytes, (available - weights - kReserveBytes) * 3 / 4);
+  limits.pages =
+      std::min(limits.batch * one_sequence + 64, std::max<std::int64_t>(1, budget / page));
+  const std::int64_t fits = limits.pages * kPageTokens;
+  if (fits < limits.context) {
+    log_warning("{}: keys and values of {} tokens fit the memory, the context is cut to that",
+                opened.name, fits);
+    limits.context = fits;
+  }
+  return limits;
+}
+
+class LocalGenerator : public Generator {
+ public:
+  LocalGenerator(Opened opened, const EngineOptions& options)
+      : options_(options),
+        tokenizer_(std::move(opened.tokenizer)),
+        stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
+        encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
+    const PrecisionSetting& setting = find_setting(options.precision);
+    const KvType kv = find_kv_type(options.kv);
+    limits_ = plan_memory(opened, options, setting);
+    const int threads = options.threads > 0 ? options.threads : usable_cores();
+    load(opened, setting, threads);
+    cache_ = std::make_unique<KvCache>(opened.config, kv, limits_.pages);
+    forward_ = std::make_unique<Forward>(model_, *cache_, threads, kStepRows);
+    scheduler_ =
+        std::make_unique<Scheduler>(*forward_, *cache_, limits_.batch, options.prefix_cache);
+    describe(opened, setting, threads);
+  }
+
+  const ModelInfo& info() const override { return info_; }
+
+  void run(std::span<const Request> requests, const CompletionSink& sink) override {
+    bool go_on = true;
+    for (std::size_t first = 0; go_on && first < requests.size(); first += kRequestBlock) {
+      const std::size_t count = std::min(kRequestBlock, requests.size() - first);
+      go_on = run_block(requests.subspan(first, count), first, sink);
+    }
+  }
+
+ private:
+  static ChatChoice chat_choice(const Opened& opened, const EngineOptions& options) {
+    const bool dummy = !opened.checkpoint && options.chat_format == "auto";
+    return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
+  }
+
+  void load(const Opened& opened, const PrecisionSetting& setting, int threads) {
+    if (opened.checkpoint) {
+      const CheckpointWeights source(*opened.checkpoint);
+      model_ = load_model(opened.config, source, setting, limits_.context, threads);
+      opened.checkpoint->check_unchanged();
+    } else {
+      model_ = load_model(opened.config, DummyWeights(), setting, limits_.context, threads);
+    }
+  }
+
+  void describe(const Opened& opened, const PrecisionSetting& setting, int threads) {
+    info_.name = opened.name;
+    info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
+    info_.tokenizer_digest = tokenizer_.digest;
+    info_.parameters = opened.config.parameter_count();
+    info_.weight_bytes = model_.weight_bytes();
+    info_.context = limits_.context;
+    info_.setting = setting.name;
+    info_.kv = options_.kv;
+    info_.device = "cpu";
+    info_.arithmetic = "cpu-1";
+    info_.detail.set("kernels", forward_->kernels().name);
+    info_.detail.set("chat", encoder_.chat().reason);
+    info_.detail.set("kv_pages", limits_.pages);
+  }
+
+  bool run_block(std::span<const Request> requests, std::size_t first, const CompletionSink& sink) {
+    bool go_on = true;
+    std::vector<Answer> answers;
+    answers.reserve(requests.size());
+    std::vector<std::unique_ptr<Sequence>> sequences;
+    const AnswerContext context{.encoder = &encoder_,
+                                .kernels = &forward_->kernels(),
+                                .stop_ids = stop_ids_,
+                                .context = limits_.context,
+                                .truncate = options_.long_prompts == "truncate"};
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      answers.emplace_back(requests[i], context);
+      for (auto& sequence : answers.back().begin()) {
+        sequence->owner = i;
+        sequences.push_back(std::move(sequence));
+      }
+      if (answers.back().done() && go_on) go_on = sink(first + i, answers.back().take());
+    }
+    if (!go_on) return false;
+    scheduler_->run(
+        std::move(sequences),
+        {.on_logits =
+             [&](Sequence& sequence, std::int64_t position, std::span<const float> logits) {
+               return answers[sequence.owner].on_logits(sequence, position, logits);
+             },
+         .on_done =
+             [&](Sequence& sequence) {
+               Answer& answer = answers[sequence.owner];
+               answer.on_done(sequence);
+               if (answer.done() && go_on) go_on = sink(first + sequence.owner, answer.take());
+             },
+         .stop = [&] { return !go_on; }});
+    return go_on;
+  }
+
+  EngineOptions options_;
+  LoadedTokenizer tokenizer_;
+  std::vector<TokenId> stop_ids_;
+  PromptEncoder encoder_;
+  Limits limits_;
+  Model model_;
+  std::unique_ptr<KvCache> cache_;
+  std::unique_ptr<Forward> forward_;
+  std::unique_ptr<Scheduler> scheduler_;
+  ModelInfo info_;
+};
+
+}  // namespace
+
+std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
+  if (options.device != "auto" && options.device != "cpu") {
+    throw_input("--device {}: this build runs models on the CPU only; use --device cpu",
+                escaped(options.device));
+  }
+  if (options.tp != 1) throw_input("--tp {}: only 1 is built yet", options.tp);
+  (void)find_setting(options.precision);
+  (void)find_kv_type(options.kv);
+  return std::make_unique<LocalGenerator>(open_model(options.model), options);
+}
+
+}  // namespace assay::engine

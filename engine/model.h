@@ -1,0 +1,57 @@
+// The weights of a Llama model in memory, every tensor with its shape, on one page.
+// h hidden, H query heads, Hkv key/value heads, d head size, i intermediate, V vocabulary.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model_config.h"
+#include "engine/ops/gemm.h"
+#include "engine/settings.h"
+
+namespace assay::engine {
+
+struct LayerWeights {
+  std::vector<float> attention_norm;  // [h]
+  PackedMatrix qkv;                   // [(H + 2 Hkv) d, h]: q rows, then k, then v
+  PackedMatrix o;                     // [h, H d], 8 shards of K
+  std::vector<float> mlp_norm;        // [h]
+  PackedMatrix gate;                  // [i, h]
+  PackedMatrix up;                    // [i, h]
+  PackedMatrix down;                  // [h, i], 8 shards of K
+};
+
+/// Immutable once loaded; any number of threads may read it.
+struct Model {
+  ModelConfig config;
+  PrecisionSetting setting;
+  std::vector<bf16> embedding;  // [V, h]; empty when tied: then rows of lm_head
+  std::vector<LayerWeights> layers;
+  std::vector<float> final_norm;  // [h]
+  PackedMatrix lm_head;           // [V, h], BF16
+  std::vector<float> rope_cos;    // [context, d / 2]
+  std::vector<float> rope_sin;
+
+  [[nodiscard]] std::int64_t weight_bytes() const;
+};
+
+/// Where rows of named tensors come from. Thread-safe.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  [[nodiscard]] virtual bool has(const std::string& name) const = 0;
+  /// Row `row` of a matrix, or all of a vector (row 0), as FP32. REQUIRES: out has the row's
+  /// length.
+  virtual void read_row(const std::string& name, std::int64_t row, std::span<float> out) const = 0;
+};
+
+/// Quantizes on the fly, row by row. `context` is the longest sequence the rope table serves.
+Model load_model(const ModelConfig& config, const WeightSource& source,
+                 const PrecisionSetting& setting, std::int64_t context, int threads);
+
+/// Bytes that `load_model` will need, before anything is read.
+std::int64_t estimate_weight_bytes(const ModelConfig& config, const PrecisionSetting& setting);
+
+}  // namespace assay::engine

@@ -1,0 +1,542 @@
+// The inner loops of the CPU backend, once, over a vector type S (simd_*.h). Included by one file
+// for each instruction set, compiled with that set's flags. S lives in an anonymous namespace, so
+// every instance is private to its file and none can end up in another instruction set's code.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "engine/ops/cpu_kernels.h"
+
+namespace assay::engine {
+
+/// Every function returns or stores what engine/ops/cpu_kernels.h says.
+template <class S>
+struct CpuKernelBodies {
+  using V = typename S::V;
+  using P = typename S::P;
+  using Decoder = typename S::Decoder;
+  static constexpr int kGroups = kPanelRows / 16;  // vectors of outputs in a panel
+  static constexpr std::int64_t kBlockPairs = kBlock / 2;
+  static constexpr std::int64_t kChainPairs = kBlockPairs / 2;
+  static constexpr float kLog2E = 1.44269504F;
+
+  static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+  // ---- matrix product -------------------------------------------------------------------------
+
+  /// acc[r][g] = the sum over `pairs` pairs of inputs, from zero.
+  template <int R>
+  [[gnu::always_inline]] static void chain(const bf16* a, std::int64_t lda, const bf16* w,
+                                           std::int64_t pairs, V (&acc)[R][kGroups]) {
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) acc[r][g] = S::zero();
+    }
+    for (std::int64_t p = 0; p < pairs; ++p) {
+      P weights[kGroups];
+      for (int g = 0; g < kGroups; ++g) weights[g] = S::load_pairs(w + (p * kGroups + g) * 32);
+      for (int r = 0; r < R; ++r) {
+        const P x = S::broadcast_pair(a + r * lda + 2 * p);
+        for (int g = 0; g < kGroups; ++g) acc[r][g] = S::dot(acc[r][g], weights[g], x);
+      }
+    }
+  }
+
+  template <int R>
+  [[gnu::always_inline]] static void add_to_total(float* total, const V (&sum)[R][kGroups]) {
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        float* t = total + r * kPanelRows + g * 16;
+        S::store(t, S::add(S::load(t), sum[r][g]));
+      }
+    }
+  }
+
+  /// One block of 128 inputs whose weights are BF16 pairs [pairs, 4, 16, 2].
+  template <int R>
+  static void block(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
+                    float* total) {
+    V first[R][kGroups];
+    V second[R][kGroups];
+    chain<R>(a, lda, w, smaller(pairs, kChainPairs), first);
+    chain<R>(a + kBlock / 2, lda, w + kChainPairs * kGroups * 32,
+             pairs > kChainPairs ? pairs - kChainPairs : 0, second);
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
+    }
+    add_to_total<R>(total, first);
+  }
+
+  static void block_rows(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
+                         std::int64_t rows, float* total) {
+    constexpr int kTile = S::kGemmRows;
+    std::int64_t r = 0;
+    for (; r + kTile <= rows; r += kTile) {
+      block<kTile>(a + r * lda, lda, w, pairs, total + r * kPanelRows);
+    }
+    if constexpr (kTile > 1) {
+      const std::int64_t left = rows - r;
+      a += r * lda;
+      total += r * kPanelRows;
+      switch (left) {
+        case 1:
+          return block<1>(a, lda, w, pairs, total);
+        case 2:
+          return block<2>(a, lda, w, pairs, total);
+        case 3:
+          return block<3>(a, lda, w, pairs, total);
+        case 4:
+          return block<4>(a, lda, w, pairs, total);
+        case 5:
+          return block<5>(a, lda, w, pairs, total);
+        default:
+          return;
+      }
+    }
+  }
+
+  /// One block of 128 inputs straight from E4M3 lines; its two chains side by side, so that few
+  /// rows still fill the pipeline.
+  template <int R>
+  static void direct_block(const Decoder& decoder, const bf16* a, std::int64_t lda,
+                           const std::byte* w, float* total) {
+    V first[R][kGroups];
+    V second[R][kGroups];
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) first[r][g] = second[r][g] = S::zero();
+    }
+    constexpr std::int64_t kQuads = kChainPairs / 2;
+    for (std::int64_t q = 0; q < kQuads; ++q) {
+      P x[2][R][2];
+      for (int r = 0; r < R; ++r) {
+        for (int i = 0; i < 2; ++i) {
+          x[0][r][i] = S::broadcast_pair(a + r * lda + 4 * q + 2 * i);
+          x[1][r][i] = S::broadcast_pair(a + r * lda + kBlock / 2 + 4 * q + 2 * i);
+        }
+      }
+      for (int g = 0; g < kGroups; ++g) {
+        const std::byte* line = w + (q * kGroups + g) * 64;
+        const std::byte* far = line + kQuads * kGroups * 64;
+        __builtin_prefetch(line + 4096);
+        __builtin_prefetch(far + 4096);
+        P w0, w1, w2, w3;
+        decoder.decode(line, w0, w1);
+        decoder.decode(far, w2, w3);
+        for (int r = 0; r < R; ++r) {
+          first[r][g] = S::dot(first[r][g], w0, x[0][r][0]);
+          second[r][g] = S::dot(second[r][g], w2, x[1][r][0]);
+          first[r][g] = S::dot(first[r][g], w1, x[0][r][1]);
+          second[r][g] = S::dot(second[r][g], w3, x[1][r][1]);
+        }
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
+    }
+    add_to_total<R>(total, first);
+  }
+
+  static void decode_into(const Decoder& decoder, const std::byte* in, bf16* out,
+                          std::int64_t quads, std::int64_t groups) {
+    for (std::int64_t q = 0; q < quads; ++q) {
+      for (std::int64_t g = 0; g < groups; ++g) {
+        P first, second;
+        decoder.decode(in + (q * groups + g) * 64, first, second);
+        S::store_pairs(out + (2 * q * groups + g) * 32, first);
+        S::store_pairs(out + ((2 * q + 1) * groups + g) * 32, second);
+      }
+    }
+  }
+
+  /// Sums one shard of K for `rows` rows into total [rows, 64].
+  static void shard_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
+                         const std::byte* w, std::int64_t rows, float* total, bf16* decoded) {
+    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+    const std::int64_t element = g.type == WeightType::kBf16 ? 2 : 1;
+    for (std::int64_t k = 0; k < g.shard_used; k += kBlock) {
+      const std::int64_t pairs = smaller(kBlockPairs, (g.shard_used - k + 1) / 2);
+      const std::byte* weights = w + k * kPanelRows * element;
+      if (g.type == WeightType::kBf16) {
+        block_rows(a + k, g.lda, reinterpret_cast<const bf16*>(weights), pairs, rows, total);
+      } else if (rows == 1 && pairs == kBlockPairs) {
+        direct_block<1>(decoder, a + k, g.lda, weights, total);
+      } else if (rows == 2 && pairs == kBlockPairs && S::kGemmRows >= 2) {
+        direct_block<2>(decoder, a + k, g.lda, weights, total);
+      } else {
+        decode_into(decoder, weights, decoded, (pairs + 1) / 2, kGroups);
+        block_rows(a + k, g.lda, decoded, pairs, rows, total);
+      }
+    }
+  }
+
+  static void add_levels(float* a, const float* b, std::int64_t floats) {
+    for (std::int64_t i = 0; i < floats; i += 16) {
+      S::store(a + i, S::add(S::load(a + i), S::load(b + i)));
+    }
+  }
+
+  static void scale_rows(float* total, const float* scale, std::int64_t stride, std::int64_t rows) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const V s = S::set(scale[r * stride]);
+      for (int g = 0; g < kGroups; ++g) {
+        float* t = total + r * kPanelRows + g * 16;
+        S::store(t, S::mul(S::load(t), s));
+      }
+    }
+  }
+
+  static void write_out(const GemmPanel& g, const float* total, std::int64_t row,
+                        std::int64_t rows) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (int i = 0; i < kGroups; ++i) {
+        V v = S::load(total + r * kPanelRows + i * 16);
+        if (g.w_scale != nullptr) v = S::mul(v, S::load(g.w_scale + i * 16));
+        if (g.bias != nullptr) v = S::add(v, S::load(g.bias + i * 16));
+        const std::int64_t at = (row + r) * g.ldo + i * 16;
+        if (g.out_bf16) {
+          S::store_bf16(static_cast<bf16*>(g.out) + at, S::round_bf16(v));
+        } else {
+          S::store(static_cast<float*>(g.out) + at, v);
+        }
+      }
+    }
+  }
+
+  static void gemm_panel(const GemmPanel& g) {
+    const Decoder decoder;
+    const std::int64_t level = kGemmRowTile * kPanelRows;
+    bf16* decoded = reinterpret_cast<bf16*>(g.scratch + 4 * level);
+    const std::int64_t element = g.type == WeightType::kBf16 ? 2 : 1;
+    for (std::int64_t row = 0; row < g.rows; row += kGemmRowTile) {
+      const std::int64_t rows = smaller(kGemmRowTile, g.rows - row);
+      std::int64_t depth = 0;  // subtrees that wait for their right neighbour
+      for (std::int64_t s = 0; s < g.shards; ++s) {
+        float* total = g.scratch + depth * level;
+        shard_sums(g, decoder, g.a + row * g.lda + s * g.shard_k,
+                   g.w + s * g.shard_k * kPanelRows * element, rows, total, decoded);
+        if (g.a_scale != nullptr) {
+          scale_rows(total, g.a_scale + row * g.shards + s, g.shards, rows);
+        }
+        ++depth;
+        for (std::int64_t t = s + 1; t % 2 == 0; t /= 2) {
+          --depth;
+          add_levels(g.scratch + (depth - 1) * level, g.scratch + depth * level, rows * kPanelRows);
+        }
+      }
+      write_out(g, g.scratch, row, rows);
+    }
+  }
+
+  // ---- attention ------------------------------------------------------------------------------
+
+  template <int R, int N>
+  static void pair_dot_tile(const PairDot& args, std::int64_t row, std::int64_t vector) {
+    V acc[R][N];
+    for (int r = 0; r < R; ++r) {
+      for (int n = 0; n < N; ++n) {
+        acc[r][n] = S::load(args.acc + (row + r) * args.ldacc + (vector + n) * 16);
+      }
+    }
+    const bf16* a = args.a + row * args.lda;
+    for (std::int64_t p = 0; p < args.pairs; ++p) {
+      P b[N];
+      for (int n = 0; n < N; ++n) {
+        b[n] = S::load_pairs(args.b + (p * args.vectors + vector + n) * 32);
+      }
+      for (int r = 0; r < R; ++r) {
+        const P x = S::broadcast_pair(a + r * args.lda + 2 * p);
+        for (int n = 0; n < N; ++n) acc[r][n] = S::dot(acc[r][n], b[n], x);
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      for (int n = 0; n < N; ++n) {
+        S::store(args.acc + (row + r) * args.ldacc + (vector + n) * 16, acc[r][n]);
+      }
+    }
+  }
+
+  template <int R>
+  static void pair_dot_rows(const PairDot& args, std::int64_t row) {
+    std::int64_t v = 0;
+    for (; v + 4 <= args.vectors; v += 4) pair_dot_tile<R, 4>(args, row, v);
+    for (; v + 2 <= args.vectors; v += 2) pair_dot_tile<R, 2>(args, row, v);
+    for (; v < args.vectors; ++v) pair_dot_tile<R, 1>(args, row, v);
+  }
+
+  static void pair_dot(const PairDot& args) {
+    std::int64_t row = 0;
+    if constexpr (S::kGemmRows >= 4) {
+      for (; row + 4 <= args.rows; row += 4) pair_dot_rows<4>(args, row);
+    }
+    for (; row < args.rows; ++row) pair_dot_rows<1>(args, row);
+  }
+
+  /// 2^x for x <= 127: nearest integer and a Taylor polynomial of degree 7 on [-1/2, 1/2]; 0 below
+  /// -126; NaN stays NaN. No fused operations, so that every variant can follow.
+  [[gnu::always_inline]] static V exp2_vector(V x) {
+    const V clamped = S::min(S::set(127.0F), S::max(S::set(-127.0F), x));
+    const V magic = S::set(12582912.0F);  // 1.5 * 2^23: the addition rounds to an integer
+    const V shifted = S::add(clamped, magic);
+    const V r = S::sub(clamped, S::sub(shifted, magic));
+    V y = S::set(1.52527338e-5F);
+    for (const float c : {1.54035304e-4F, 1.33335581e-3F, 9.61812911e-3F, 5.55041087e-2F,
+                          2.40226507e-1F, 6.93147181e-1F, 1.0F}) {
+      y = S::add(S::mul(y, r), S::set(c));
+    }
+    y = S::zero_below(S::shift_exponent(y, shifted), x, -126.0F);
+    return S::add(y, S::sub(clamped, clamped));  // NaN where x is
+  }
+
+  static float exp2_one(float x) {
+    float lanes[16];
+    S::store(lanes, exp2_vector(S::set(x)));
+    return lanes[0];
+  }
+
+  /// ((0 + 8) + (4 + 12)) + ...: halves are added until one lane is left.
+  static float sum_lanes(V v) {
+    float lanes[16];
+    S::store(lanes, v);
+    for (int half = 8; half >= 1; half /= 2) {
+      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+  }
+
+  static float max_lanes(V v) {
+    float lanes[16];
+    S::store(lanes, v);
+    float best = lanes[0];
+    for (int i = 1; i < 16; ++i) best = lanes[i] > best || lanes[i] != lanes[i] ? lanes[i] : best;
+    return best;
+  }
+
+  static SoftmaxState chunk_softmax(const ChunkSoftmax& args) {
+    constexpr std::int64_t kMaxWidth = 256;
+    float scaled[kMaxWidth];
+    const std::int64_t used = (args.valid + 15) / 16 * 16;
+    const V scale = S::set(args.scale);
+    for (std::int64_t j = 0; j < used; j += 16) {
+      V t = S::load(args.scores + j);
+      if (args.k_scale != nullptr) t = S::mul(t, S::load(args.k_scale + j));
+      S::store(scaled + j, S::mul(t, scale));
+    }
+    for (std::int64_t j = args.valid; j < used; ++j) scaled[j] = -__builtin_inff();
+    V top = S::load(scaled);
+    for (std::int64_t j = 16; j < used; j += 16) top = S::max(top, S::load(scaled + j));
+    SoftmaxState state;
+    state.max = max_lanes(top);
+    const V shift = S::set(state.max);
+    V sum = S::zero();
+    for (std::int64_t j = 0; j < used; j += 16) {
+      V p = S::round_bf16(exp2_vector(S::sub(S::load(scaled + j), shift)));
+      sum = S::add(sum, p);
+      if (args.v_scale != nullptr) p = S::round_bf16(S::mul(p, S::load(args.v_scale + j)));
+      S::store_bf16(args.p + j, p);
+    }
+    state.sum = sum_lanes(sum);
+    // What lies beyond the visible keys may be anything: it must not count, not even as 0 * NaN.
+    for (std::int64_t j = args.valid; j < args.width; ++j) args.p[j] = 0;
+    return state;
+  }
+
+  static void fold(float* o, const float* x, float a, float b, std::int64_t count) {
+    const V va = S::set(a);
+    const V vb = S::set(b);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      S::store(o + i, S::add(S::mul(S::load(o + i), va), S::mul(S::load(x + i), vb)));
+    }
+  }
+
+  // ---- rows of activations --------------------------------------------------------------------
+
+  static V load_bf16_part(const bf16* p, std::int64_t count) {
+    bf16 lanes[16] = {};
+    for (std::int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+    return S::load_bf16(lanes);
+  }
+  static V load_bf16_upto(const bf16* p, std::int64_t count) {
+    return count >= 16 ? S::load_bf16(p) : load_bf16_part(p, count);
+  }
+  static V load_upto(const float* p, std::int64_t count) {
+    if (count >= 16) return S::load(p);
+    float lanes[16] = {};
+    for (std::int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+    return S::load(lanes);
+  }
+  static void store_bf16_upto(bf16* p, V rounded, std::int64_t count) {
+    if (count >= 16) return S::store_bf16(p, rounded);
+    bf16 lanes[16];
+    S::store_bf16(lanes, rounded);
+    for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+  }
+
+  /// amax / 448 of `count` values, NaN when one of them is not finite.
+  static float quantization_scale(const float* y, std::int64_t count) {
+    V top = S::zero();
+    V poison = S::zero();
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const V v = load_upto(y + i, count - i);
+      top = S::max(top, S::abs(v));
+      poison = S::add(poison, S::mul(v, S::zero()));
+    }
+    const float scale = (max_lanes(top) + sum_lanes(poison)) / kE4m3Max;
+    return scale < 0x1p-40F ? 0x1p-40F : scale;
+  }
+
+  /// y [shards * shard_used] to where the next matrix product reads it.
+  static void emit(const float* y, const RowOut& out) {
+    for (std::int64_t s = 0; s < out.shards; ++s) {
+      const float* in = y + s * out.shard_used;
+      bf16* to = out.out + s * out.shard_k;
+      float inverse = 1;
+      if (out.scale != nullptr) {
+        out.scale[s] = quantization_scale(in, out.shard_used);
+        inverse = 1.0F / out.scale[s];
+      }
+      const V factor = S::set(inverse);
+      for (std::int64_t i = 0; i < out.shard_used; i += 16) {
+        const V v = load_upto(in + i, out.shard_used - i);
+        const V q = out.scale != nullptr ? S::round_e4m3(S::mul(v, factor)) : S::round_bf16(v);
+        store_bf16_upto(to + i, q, out.shard_used - i);
+      }
+    }
+  }
+
+  static void rms_norm(const RmsNormRow& row, const RowOut& out) {
+    V squares = S::zero();
+    for (std::int64_t i = 0; i < row.cols; i += 16) {
+      const V x = load_bf16_upto(row.in + i, row.cols - i);
+      squares = S::add(squares, S::mul(x, x));
+    }
+    const float mean = sum_lanes(squares) / static_cast<float>(row.cols);
+    const V inverse = S::set(1.0F / __builtin_sqrtf(mean + row.eps));
+    for (std::int64_t i = 0; i < row.cols; i += 16) {
+      V y = S::mul(load_bf16_upto(row.in + i, row.cols - i), inverse);
+      // As the original model does it in BF16; FP8 quantizes the FP32 value.
+      if (out.scale == nullptr) y = S::round_bf16(y);
+      S::store(row.scratch + i, S::mul(y, load_upto(row.weight + i, row.cols - i)));
+    }
+    emit(row.scratch, out);
+  }
+
+  static void pack_row(const bf16* x, float* scratch, const RowOut& out) {
+    const std::int64_t count = out.shards * out.shard_used;
+    for (std::int64_t i = 0; i < count; i += 16) {
+      S::store(scratch + i, load_bf16_upto(x + i, count - i));
+    }
+    emit(scratch, out);
+  }
+
+  static void silu_mul(const bf16* gate, const bf16* up, float* scratch, const RowOut& out) {
+    const std::int64_t count = out.shards * out.shard_used;
+    const V one = S::set(1.0F);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const V g = load_bf16_upto(gate + i, count - i);
+      const V u = load_bf16_upto(up + i, count - i);
+      const V e = exp2_vector(S::mul(g, S::set(-kLog2E)));
+      S::store(scratch + i, S::mul(S::div(g, S::add(one, e)), u));
+    }
+    emit(scratch, out);
+  }
+
+  static void rope(const RopeRow& row) {
+    const std::int64_t half = row.head_dim / 2;
+    for (std::int64_t i = 0; i < half; i += 16) {
+      const std::int64_t left = half - i;
+      const V x = load_bf16_upto(row.x + i, left);
+      const V y = load_bf16_upto(row.x + half + i, left);
+      const V c = load_upto(row.cos + i, left);
+      const V s = load_upto(row.sin + i, left);
+      const V first = S::round_bf16(S::sub(S::mul(x, c), S::mul(y, s)));
+      const V second = S::round_bf16(S::add(S::mul(y, c), S::mul(x, s)));
+      store_bf16_upto(row.x + i, first, left);
+      store_bf16_upto(row.x + half + i, second, left);
+    }
+  }
+
+  static void add_residual(bf16* x, const ResidualRow& row) {
+    const std::int64_t cols = row.cols;
+    for (std::int64_t i = 0; i < cols; i += 16) {
+      const std::int64_t left = cols - i;
+      V delta = load_upto(row.y + i, left);
+      if (row.scale != nullptr) delta = S::mul(delta, load_upto(row.scale + i, left));
+      if (row.bias != nullptr) delta = S::add(delta, load_upto(row.bias + i, left));
+      const V sum = S::add(load_bf16_upto(x + i, left), S::round_bf16(delta));
+      store_bf16_upto(x + i, S::round_bf16(sum), left);
+    }
+  }
+
+  // ---- logits ---------------------------------------------------------------------------------
+
+  static V load_logits(const float* p, std::int64_t count) {
+    if (count >= 16) return S::load(p);
+    float lanes[16];
+    for (int i = 0; i < 16; ++i) lanes[i] = i < count ? p[i] : -__builtin_inff();
+    return S::load(lanes);
+  }
+
+  static double sum_exponentials(const float* logits, std::int64_t count, float top) {
+    constexpr std::int64_t kTile = 128;
+    const V shift = S::set(top);
+    const V log2e = S::set(kLog2E);
+    double total = 0;
+    for (std::int64_t tile = 0; tile < count; tile += kTile) {
+      const std::int64_t end = smaller(count, tile + kTile);
+      V sum = S::zero();
+      for (std::int64_t i = tile; i < end; i += 16) {
+        const V x = S::mul(S::sub(load_logits(logits + i, end - i), shift), log2e);
+        sum = S::add(sum, exp2_vector(x));
+      }
+      total += static_cast<double>(sum_lanes(sum));
+    }
+    return total;
+  }
+
+  static LogitStats logit_stats(const float* logits, std::int64_t count) {
+    V top = S::set(-__builtin_inff());
+    V poison = S::zero();
+    for (std::int64_t i = 0; i < count; i += 16) {
+      top = S::max(top, load_logits(logits + i, count - i));
+      poison = S::add(poison, S::mul(load_upto(logits + i, count - i), S::zero()));
+    }
+    LogitStats stats;
+    stats.finite = sum_lanes(poison) == 0;
+    stats.max = max_lanes(top);
+    if (!stats.finite) return stats;
+    while (logits[stats.argmax] != stats.max) ++stats.argmax;
+    stats.log_sum_exp =
+        static_cast<double>(stats.max) + __builtin_log(sum_exponentials(logits, count, stats.max));
+    return stats;
+  }
+
+  static void decode_lines(const std::byte* in, bf16* out, std::int64_t lines) {
+    const Decoder decoder;
+    for (std::int64_t i = 0; i < lines; ++i) {
+      P first, second;
+      decoder.decode(in + i * 64, first, second);
+      S::store_pairs(out + i * 64, first);
+      S::store_pairs(out + i * 64 + 32, second);
+    }
+  }
+
+  static CpuKernels table(const char* name) {
+    CpuKernels kernels;
+    kernels.name = name;
+    kernels.gemm_panel = gemm_panel;
+    kernels.pair_dot = pair_dot;
+    kernels.chunk_softmax = chunk_softmax;
+    kernels.fold = fold;
+    kernels.exp2 = exp2_one;
+    kernels.rms_norm = rms_norm;
+    kernels.pack_row = pack_row;
+    kernels.silu_mul = silu_mul;
+    kernels.rope = rope;
+    kernels.add_residual = add_residual;
+    kernels.logit_stats = logit_stats;
+    kernels.decode_lines = decode_lines;
+    return kernels;
+  }
+};
+
+}  // namespace assay::engine

@@ -1,0 +1,172 @@
+// The inner loops of the CPU backend as a table of functions, one table for each instruction set.
+//
+// All tables give the same bits: the loops are written once (cpu_kernel_bodies.h) over a vector of
+// 16 FP32 lanes, a lane is an output, and every sum has an order that is part of its definition
+// (docs/engine.md). Only products that underflow FP32 could differ, because the portable variant
+// rounds a product before it adds it; products of BF16 values are otherwise exact.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/ops/number.h"
+
+namespace assay::engine {
+
+/// Outputs (rows of a weight matrix) in one packed panel.
+inline constexpr std::int64_t kPanelRows = 64;
+/// Inputs whose products are summed before they join the running sum: two chains of 64.
+inline constexpr std::int64_t kBlock = 128;
+/// Row-parallel matrices sum this many parts of K in a fixed tree, whatever the number of ranks.
+inline constexpr std::int64_t kShards = 8;
+
+enum class WeightType : std::uint8_t { kBf16, kE4m3 };
+
+/// One panel of a matrix product: 64 outputs of every row of the batch.
+struct GemmPanel {
+  const bf16* a = nullptr;         // [rows, lda]; E4M3 activations as their BF16 values
+  const float* a_scale = nullptr;  // [rows, shards], or null: no scale
+  const std::byte* w = nullptr;    // packed panel, see engine/ops/gemm.h
+  const float* w_scale = nullptr;  // [64], or null: no scale
+  const float* bias = nullptr;     // [64], or null: none
+  void* out = nullptr;             // [rows, ldo] floats or bf16 from the panel's first column
+  float* scratch = nullptr;        // gemm_scratch_floats()
+  std::int64_t rows = 0;
+  std::int64_t lda = 0;  // shards * shard_k
+  std::int64_t ldo = 0;
+  std::int64_t shards = 1;      // 1, 2, 4 or 8
+  std::int64_t shard_k = 0;     // padded inputs of a shard, a multiple of 128
+  std::int64_t shard_used = 0;  // inputs of a shard that can be other than zero
+  WeightType type = WeightType::kBf16;
+  bool out_bf16 = false;
+};
+
+/// Rows of the batch that one pass over a panel holds in scratch.
+inline constexpr std::int64_t kGemmRowTile = 126;
+
+/// Floats of scratch a thread needs for gemm_panel: four tree levels and one decoded block.
+constexpr std::int64_t gemm_scratch_floats() {
+  return 4 * kGemmRowTile * kPanelRows + kPanelRows * kBlock / 2;
+}
+
+/// acc[r][n] += sum over p of a[r][2p] b[p][n][0] + a[r][2p+1] b[p][n][1], p ascending, in each
+/// pair the odd element first.
+struct PairDot {
+  float* acc = nullptr;     // [rows, ldacc]
+  const bf16* a = nullptr;  // [rows, lda]
+  const bf16* b = nullptr;  // [pairs, 16 * vectors, 2]
+  std::int64_t rows = 0;
+  std::int64_t ldacc = 0;
+  std::int64_t lda = 0;
+  std::int64_t pairs = 0;
+  std::int64_t vectors = 0;  // of 16 outputs
+};
+
+/// Softmax numerators of one row over one chunk of keys.
+struct ChunkSoftmax {
+  const float* scores = nullptr;   // [width], width a multiple of 16
+  const float* k_scale = nullptr;  // [width] or null
+  const float* v_scale = nullptr;  // [width] or null
+  bf16* p = nullptr;               // [width]: numerators (times v_scale); 0 from `valid` on
+  std::int64_t width = 0;
+  std::int64_t valid = 0;  // keys that the row may see, >= 1
+  float scale = 1;         // log2(e) / sqrt(head_dim)
+};
+
+struct SoftmaxState {
+  float max = 0;  // of the scaled scores, base 2
+  float sum = 0;  // of the BF16-rounded numerators
+};
+
+/// Where a row of activations goes that the next matrix product reads.
+struct RowOut {
+  bf16* out = nullptr;     // [shards, shard_k], padding not written
+  float* scale = nullptr;  // [shards]; null: BF16 activations, rounded; else E4M3 values
+  std::int64_t shards = 1;
+  std::int64_t shard_used = 0;  // elements of each shard
+  std::int64_t shard_k = 0;
+};
+
+struct RmsNormRow {
+  const bf16* in = nullptr;       // [cols]
+  const float* weight = nullptr;  // [cols]
+  float* scratch = nullptr;       // [cols rounded up to 16]
+  std::int64_t cols = 0;
+  float eps = 0;
+};
+
+struct RopeRow {
+  bf16* x = nullptr;           // [head_dim], in place; pair (j, j + head_dim / 2)
+  const float* cos = nullptr;  // [head_dim / 2]
+  const float* sin = nullptr;
+  std::int64_t head_dim = 0;
+};
+
+/// x = bf16(x + bf16(y * scale + bias)): the folded sums of a row-parallel matrix join the
+/// residual stream.
+struct ResidualRow {
+  const float* y = nullptr;      // [cols]
+  const float* scale = nullptr;  // [cols] or null: 1
+  const float* bias = nullptr;   // [cols] or null: 0
+  std::int64_t cols = 0;
+};
+
+/// Log-sum-exp of a row of logits, with what else a single pass over it gives.
+struct LogitStats {
+  float max = 0;
+  std::int64_t argmax = 0;  // ties to the lowest id
+  double log_sum_exp = 0;   // natural logarithm
+  bool finite = true;       // no NaN and no infinity
+};
+
+struct CpuKernels {
+  const char* name = "";
+  void (*gemm_panel)(const GemmPanel& panel) = nullptr;
+  void (*pair_dot)(const PairDot& args) = nullptr;
+  SoftmaxState (*chunk_softmax)(const ChunkSoftmax& args) = nullptr;
+  /// o[i] = o[i] * a + x[i] * b, for `count` (a multiple of 16) floats.
+  void (*fold)(float* o, const float* x, float a, float b, std::int64_t count) = nullptr;
+  /// 2^x as every kernel here computes it; x <= 127.
+  float (*exp2)(float x) = nullptr;
+  void (*rms_norm)(const RmsNormRow& row, const RowOut& out) = nullptr;
+  /// x of [shards * shard_used] BF16 values to `out`.
+  void (*pack_row)(const bf16* x, float* scratch, const RowOut& out) = nullptr;
+  /// silu(gate) * up, in FP32; both [shards * shard_used].
+  void (*silu_mul)(const bf16* gate, const bf16* up, float* scratch, const RowOut& out) = nullptr;
+  void (*rope)(const RopeRow& row) = nullptr;
+  void (*add_residual)(bf16* x, const ResidualRow& row) = nullptr;
+  LogitStats (*logit_stats)(const float* logits, std::int64_t count) = nullptr;
+  /// `lines` of 64 E4M3 bytes to BF16 pairs, two vectors of 16 pairs each (engine/ops/gemm.h).
+  void (*decode_lines)(const std::byte* in, bf16* out, std::int64_t lines) = nullptr;
+};
+
+const CpuKernels& portable_kernels();
+#if defined(__x86_64__)
+const CpuKernels& avx2_kernels();
+const CpuKernels& avx512_kernels();
+#endif
+
+/// Names of the variants this machine can run, best first.
+std::vector<std::string> available_cpu_kernels();
+/// The variant of that name; "" is the environment's ASSAY_CPU_KERNELS, else the best one.
+/// Throws: Error(kInput) for an unknown name or one that this machine cannot run.
+const CpuKernels& cpu_kernels(std::string_view name = "");
+
+/// Subnormal results and operands are zero in the calling thread while this lives, as the BF16 dot
+/// product instruction has it.
+class FlushSubnormals {
+ public:
+  FlushSubnormals();
+  ~FlushSubnormals();
+  FlushSubnormals(const FlushSubnormals&) = delete;
+  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+  FlushSubnormals(FlushSubnormals&&) = delete;
+  FlushSubnormals& operator=(FlushSubnormals&&) = delete;
+
+ private:
+  std::uint32_t saved_ = 0;
+};
+
+}  // namespace assay::engine

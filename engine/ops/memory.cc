@@ -1,0 +1,28 @@
+#include "engine/ops/memory.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace assay::engine {
+
+LargeBuffer::LargeBuffer(std::size_t bytes) : size_(bytes) {
+  if (bytes == 0) return;
+  void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (block == MAP_FAILED) {
+    throw_environment("cannot reserve {} MB of memory: {}", bytes / 1000000, std::strerror(errno));
+  }
+  data_ = static_cast<std::byte*>(block);
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (bytes >= 4 * kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
+}
+
+LargeBuffer::~LargeBuffer() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+}  // namespace assay::engine

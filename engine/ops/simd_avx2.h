@@ -1,0 +1,156 @@
+// 16 FP32 lanes in two 256-bit registers: AVX2 with FMA. For kernels_avx2.cc alone; see
+// simd_portable.h for what each function means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "engine/ops/number.h"
+
+namespace {
+
+struct Avx2 {
+  using bf16 = assay::engine::bf16;
+  struct V {
+    __m256 a, b;
+  };
+  struct P {
+    __m256i a, b;
+  };
+  static constexpr int kGemmRows = 2;
+
+  template <typename F>
+  static V each(F f, V x) {
+    return {f(x.a), f(x.b)};
+  }
+  static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static void store(float* p, V v) {
+    _mm256_storeu_ps(p, v.a);
+    _mm256_storeu_ps(p + 8, v.b);
+  }
+  static V add(V x, V y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+  static V sub(V x, V y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+  static V mul(V x, V y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+  static V div(V x, V y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+  static V max(V x, V y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  static V min(V x, V y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+  static __m256 bits(std::uint32_t value) {
+    return _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(value)));
+  }
+  static V abs(V x) {
+    return each([](__m256 h) { return _mm256_and_ps(h, bits(0x7FFFFFFFU)); }, x);
+  }
+  static __m256 shift(__m256 value, __m256 magic) {
+    const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(magic), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), n));
+  }
+  static V shift_exponent(V value, V magic) {
+    return {shift(value.a, magic.a), shift(value.b, magic.b)};
+  }
+  static __m256 keep(__m256 value, __m256 x, float limit) {
+    return _mm256_and_ps(value, _mm256_cmp_ps(x, _mm256_set1_ps(limit), _CMP_NLT_UQ));
+  }
+  static V zero_below(V value, V x, float limit) {
+    return {keep(value.a, x.a, limit), keep(value.b, x.b, limit)};
+  }
+  static __m256 widen(const bf16* p) {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+  static V load_bf16(const bf16* p) { return {widen(p), widen(p + 8)}; }
+  static __m256 round_bf16_half(__m256 v) {
+    const __m256i raw = _mm256_castps_si256(v);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(raw, 16), _mm256_set1_epi32(1));
+    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(raw, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256 quiet = _mm256_or_ps(v, bits(0x400000U));
+    const __m256 mixed =
+        _mm256_blendv_ps(_mm256_castsi256_ps(sum), quiet, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    return _mm256_and_ps(mixed, bits(0xFFFF0000U));
+  }
+  static V round_bf16(V v) { return each(round_bf16_half, v); }
+  static void store_bf16(bf16* p, V rounded) {
+    const __m256i a = _mm256_srli_epi32(_mm256_castps_si256(rounded.a), 16);
+    const __m256i b = _mm256_srli_epi32(_mm256_castps_si256(rounded.b), 16);
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), packed);
+  }
+  static __m256 round_e4m3_half(__m256 v) {
+    const __m256 sign = _mm256_and_ps(v, bits(0x80000000U));
+    const __m256 mag =
+        _mm256_min_ps(_mm256_set1_ps(assay::engine::kE4m3Max), _mm256_and_ps(v, bits(0x7FFFFFFFU)));
+    const __m256i m = _mm256_castps_si256(mag);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(m, 20), _mm256_set1_epi32(1));
+    const __m256i up = _mm256_add_epi32(_mm256_add_epi32(m, _mm256_set1_epi32(0x7FFFF)), odd);
+    const __m256 normal = _mm256_and_ps(_mm256_castsi256_ps(up), bits(0xFFF00000U));
+    const __m256 magic = _mm256_set1_ps(0x1p14F);
+    const __m256 small = _mm256_sub_ps(_mm256_add_ps(mag, magic), magic);
+    const __m256 is_small = _mm256_cmp_ps(mag, _mm256_set1_ps(0x1p-6F), _CMP_LT_OQ);
+    return _mm256_or_ps(_mm256_blendv_ps(normal, small, is_small), sign);
+  }
+  static V round_e4m3(V v) { return each(round_e4m3_half, v); }
+  static P load_pairs(const bf16* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16))};
+  }
+  static void store_pairs(bf16* p, P v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16), v.b);
+  }
+  static P broadcast_pair(const bf16* p) {
+    int raw = 0;
+    __builtin_memcpy(&raw, p, sizeof(raw));
+    const __m256i all = _mm256_set1_epi32(raw);
+    return {all, all};
+  }
+  static __m256 odd(__m256i pairs) {
+    return _mm256_and_ps(_mm256_castsi256_ps(pairs), bits(0xFFFF0000U));
+  }
+  static __m256 even(__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); }
+  static V dot(V acc, P w, P a) {
+    const __m256 a_odd = odd(a.a);  // both halves of a broadcast are equal
+    const __m256 a_even = even(a.a);
+    acc.a = _mm256_fmadd_ps(odd(w.a), a_odd, acc.a);
+    acc.b = _mm256_fmadd_ps(odd(w.b), a_odd, acc.b);
+    acc.a = _mm256_fmadd_ps(even(w.a), a_even, acc.a);
+    acc.b = _mm256_fmadd_ps(even(w.b), a_even, acc.b);
+    return acc;
+  }
+
+  struct Decoder {
+    static void half(const std::byte* line, __m256i& first, __m256i& second) {
+      const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
+      const __m256i low_nibble = _mm256_set1_epi8(0x0F);
+      const __m256i three = _mm256_and_si256(codes, _mm256_set1_epi8(0x07));
+      const __m256i sign = _mm256_and_si256(codes, _mm256_set1_epi8(static_cast<char>(0x80)));
+      const __m256i magnitude = _mm256_andnot_si256(sign, codes);
+      const __m256i shifted = _mm256_and_si256(_mm256_srli_epi16(magnitude, 4), low_nibble);
+      const __m256i high_normal = _mm256_add_epi8(shifted, _mm256_set1_epi8(0x3C));
+      const __m256i low_normal = _mm256_slli_epi16(_mm256_and_si256(codes, low_nibble), 4);
+      const __m256i high_table = _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 0x3B, 0x3B, 0x3B, 0x3C, 0x3C, 0x3C, 0x3C, 0, 0, 0, 0, 0, 0, 0, 0));
+      const __m256i low_table = _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 0, static_cast<char>(0x80), static_cast<char>(0xC0), 0, 0x20, 0x40, 0x60,
+                        0, 0, 0, 0, 0, 0, 0, 0));
+      const __m256i is_small =
+          _mm256_cmpgt_epi8(_mm256_set1_epi8(8), magnitude);  // magnitude is 0..127
+      const __m256i is_nan = _mm256_cmpeq_epi8(magnitude, _mm256_set1_epi8(0x7F));
+      __m256i high =
+          _mm256_blendv_epi8(high_normal, _mm256_shuffle_epi8(high_table, three), is_small);
+      __m256i low = _mm256_blendv_epi8(low_normal, _mm256_shuffle_epi8(low_table, three), is_small);
+      high = _mm256_blendv_epi8(high, _mm256_set1_epi8(0x7F), is_nan);
+      low = _mm256_blendv_epi8(low, _mm256_set1_epi8(static_cast<char>(0xC0)), is_nan);
+      high = _mm256_or_si256(high, sign);
+      first = _mm256_unpacklo_epi8(low, high);
+      second = _mm256_unpackhi_epi8(low, high);
+    }
+    static void decode(const std::byte* line, P& first, P& second) {
+      half(line, first.a, second.a);
+      half(line + 32, first.b, second.b);
+    }
+  };
+};
+
+}  // namespace

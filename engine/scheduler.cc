@@ -1,0 +1,185 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace assay::engine {
+
+Scheduler::Scheduler(Forward& forward, KvCache& cache, std::int64_t max_sequences,
+                     bool prefix_cache)
+    : forward_(forward),
+      cache_(cache),
+      max_sequences_(std::min(max_sequences, forward.max_rows())),
+      prefix_cache_(prefix_cache) {}
+
+void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
+                    const SequenceEvents& events) {
+  for (auto& sequence : sequences) {
+    if (prefix_cache_) {
+      KvCache::PageKey key;
+      for (std::int64_t end = kPageTokens; end < sequence->prompt_tokens; end += kPageTokens) {
+        key = KvCache::page_key(key, sequence->ids.data() + end - kPageTokens);
+        sequence->keys.push_back(key);
+      }
+    }
+    waiting_.push_back(std::move(sequence));
+  }
+  bool stopped = false;
+  while (!stopped && (!waiting_.empty() || !running_.empty())) {
+    admit_waiting();
+    ASSAY_CHECK(!running_.empty(), "a sequence that fits the cache was never admitted");
+    const Batch batch = plan_step();
+    forward_.run(batch, [&](std::size_t index, std::span<const float> logits) {
+      const LogitRow& row = logit_rows_[index];
+      Sequence& sequence = *row.sequence;
+      if (sequence.failed) return;
+      const auto next = events.on_logits(sequence, row.position, logits);
+      const bool generates = row.position + 1 >= sequence.prompt_tokens;
+      if (next) {
+        sequence.ids.push_back(*next);
+      } else if (generates) {
+        sequence.max_tokens = 0;
+      }
+    });
+    after_step(events);
+    stopped = events.stop && events.stop();
+  }
+  for (auto& sequence : running_) release(*sequence);
+  running_.clear();
+  waiting_.clear();
+  pending_.clear();
+}
+
+bool Scheduler::admit(Sequence& sequence) {
+  // A page that another prompt is computing right now will be there soon: waiting for it is cheaper
+  // than computing it twice.
+  std::size_t shared = 0;
+  while (shared < sequence.keys.size()) {
+    const auto page = cache_.share(sequence.keys[shared]);
+    if (!page) break;
+    sequence.pages.push_back(*page);
+    ++shared;
+  }
+  const std::int64_t tokens = sequence.prompt_tokens + sequence.max_tokens;
+  const std::int64_t needed =
+      (tokens + kPageTokens - 1) / kPageTokens - static_cast<std::int64_t>(shared);
+  const bool soon = shared < sequence.keys.size() && pending_.contains(sequence.keys[shared]);
+  // Only positions before the first wanted logits may come from the cache.
+  const bool too_far = static_cast<std::int64_t>(shared) * kPageTokens > sequence.first_logit;
+  if (soon || needed > cache_.available()) {
+    for (const std::int32_t page : sequence.pages) cache_.release(page);
+    sequence.pages.clear();
+    return false;
+  }
+  sequence.computed = static_cast<std::int64_t>(shared) * kPageTokens;
+  if (too_far) sequence.computed = sequence.first_logit / kPageTokens * kPageTokens;
+  sequence.cached = sequence.computed;
+  while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens > sequence.computed) {
+    cache_.release(sequence.pages.back());
+    sequence.pages.pop_back();
+  }
+  while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens < tokens) {
+    const auto page = cache_.allocate();
+    if (!page) {
+      for (const std::int32_t held : sequence.pages) cache_.release(held);
+      sequence.pages.clear();
+      sequence.computed = sequence.cached = 0;
+      return false;
+    }
+    sequence.pages.push_back(*page);
+  }
+  for (std::size_t i = static_cast<std::size_t>(sequence.computed / kPageTokens);
+       i < sequence.keys.size(); ++i) {
+    pending_.insert(sequence.keys[i]);
+  }
+  return true;
+}
+
+void Scheduler::admit_waiting() {
+  constexpr std::size_t kLookAhead = 64;  // past sequences that wait for a page of a running one
+  for (std::size_t i = 0; i < std::min(waiting_.size(), kLookAhead);) {
+    if (static_cast<std::int64_t>(running_.size()) >= max_sequences_) return;
+    if (admit(*waiting_[i])) {
+      running_.push_back(std::move(waiting_[i]));
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+}
+
+Batch Scheduler::plan_step() {
+  Batch batch;
+  planned_.clear();
+  logit_rows_.clear();
+  std::int64_t budget = forward_.max_rows();
+  // Generating sequences first, so that prompts never hold them up.
+  for (const bool generating : {true, false}) {
+    for (auto& sequence : running_) {
+      const auto length = static_cast<std::int64_t>(sequence->ids.size());
+      const bool generates = sequence->computed >= sequence->prompt_tokens;
+      if (generates != generating || budget == 0) continue;
+      const std::int64_t rows = std::min(length - sequence->computed, budget);
+      add_rows(batch, *sequence, rows);
+      budget -= rows;
+    }
+  }
+  return batch;
+}
+
+void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows) {
+  const auto first_row = static_cast<std::int64_t>(batch.ids.size());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t position = sequence.computed + r;
+    batch.ids.push_back(sequence.ids[static_cast<std::size_t>(position)]);
+    batch.positions.push_back(position);
+    if (position >= sequence.first_logit) {
+      batch.logit_rows.push_back(first_row + r);
+      logit_rows_.push_back({&sequence, position});
+    }
+  }
+  batch.sequences.push_back({.first_row = first_row,
+                             .rows = rows,
+                             .first_position = sequence.computed,
+                             .pages = sequence.pages});
+  planned_.push_back({&sequence, rows});
+}
+
+void Scheduler::publish_full_pages(Sequence& sequence) {
+  const std::size_t full =
+      std::min(sequence.keys.size(), static_cast<std::size_t>(sequence.computed / kPageTokens));
+  for (std::size_t i = static_cast<std::size_t>(sequence.cached / kPageTokens); i < full; ++i) {
+    cache_.publish(sequence.pages[i], sequence.keys[i]);
+    pending_.erase(sequence.keys[i]);
+  }
+}
+
+void Scheduler::after_step(const SequenceEvents& events) {
+  for (const Planned& planned : planned_) {
+    planned.sequence->computed += planned.rows;
+    publish_full_pages(*planned.sequence);
+  }
+  for (std::size_t i = 0; i < running_.size();) {
+    Sequence& sequence = *running_[i];
+    const auto length = static_cast<std::int64_t>(sequence.ids.size());
+    const bool prompt_read = sequence.computed >= sequence.prompt_tokens;
+    const bool ended = sequence.failed ||
+                       (prompt_read && (sequence.max_tokens == 0 || sequence.computed >= length));
+    if (!ended) {
+      ++i;
+      continue;
+    }
+    release(sequence);
+    events.on_done(sequence);
+    running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+void Scheduler::release(Sequence& sequence) {
+  for (const KvCache::PageKey& key : sequence.keys) pending_.erase(key);
+  for (const std::int32_t page : sequence.pages) cache_.release(page);
+  sequence.pages.clear();
+}
+
+}  // namespace assay::engine

@@ -1,0 +1,82 @@
+// Continuous batching: decides which tokens of which sequences go into each step.
+//
+// A step holds one token of every sequence that generates, and chunks of the prompts that still
+// wait, up to a budget of rows. Prompts that share full pages with earlier ones start after those
+// pages. Which sequences share a step never changes a result.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "engine/forward.h"
+#include "engine/kv_cache.h"
+
+namespace assay::engine {
+
+/// One sequence on its way: prompt ids, then what it generates.
+struct Sequence {
+  std::vector<TokenId> ids;  // prompt and generated
+  std::int64_t prompt_tokens = 0;
+  std::int64_t max_tokens = 0;   // that may be generated; 0: only logits of the prompt are wanted
+  std::int64_t first_logit = 0;  // position of the first row whose logits are wanted
+  std::size_t owner = 0;         // the caller's index
+
+  std::int64_t computed = 0;  // tokens whose keys and values are in the cache
+  std::int64_t cached = 0;    // of these, taken from the prefix cache
+  std::vector<std::int32_t> pages;
+  std::vector<KvCache::PageKey> keys;  // of the prompt's full pages
+  bool failed = false;
+};
+
+/// Called with the logits of one position of a sequence; returns the next token, or nothing when
+/// the sequence ends here (or, while positions of a prompt are scored, to go on to the next
+/// position).
+struct SequenceEvents {
+  /// `position` is that of the token read last. Positions come in order.
+  std::function<std::optional<TokenId>(Sequence&, std::int64_t position, std::span<const float>)>
+      on_logits;
+  std::function<void(Sequence&)> on_done;
+  std::function<bool()> stop;  // asked once a step; true drops everything
+};
+
+class Scheduler {
+ public:
+  Scheduler(Forward& forward, KvCache& cache, std::int64_t max_sequences, bool prefix_cache);
+
+  /// Runs until all are done, or `events.stop` said so. Sequences begin in the order given.
+  void run(std::vector<std::unique_ptr<Sequence>> sequences, const SequenceEvents& events);
+
+ private:
+  bool admit(Sequence& sequence);
+  void admit_waiting();
+  Batch plan_step();
+  void add_rows(Batch& batch, Sequence& sequence, std::int64_t rows);
+  void after_step(const SequenceEvents& events);
+  void publish_full_pages(Sequence& sequence);
+  void release(Sequence& sequence);
+
+  Forward& forward_;
+  KvCache& cache_;
+  std::int64_t max_sequences_;
+  bool prefix_cache_;
+  std::deque<std::unique_ptr<Sequence>> waiting_;
+  std::vector<std::unique_ptr<Sequence>> running_;
+  std::set<KvCache::PageKey> pending_;  // pages of prompts that are being computed now
+  struct Planned {
+    Sequence* sequence;
+    std::int64_t rows;
+  };
+  std::vector<Planned> planned_;  // of the step in progress
+  struct LogitRow {
+    Sequence* sequence;
+    std::int64_t position;
+  };
+  std::vector<LogitRow> logit_rows_;
+};
+
+}  // namespace assay::engine

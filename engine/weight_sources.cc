@@ -1,0 +1,62 @@
+#include "engine/weight_sources.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/random.h"
+
+namespace assay::engine {
+namespace {
+
+/// Values [first, first + out.size()) of a tensor as FP32.
+void read_values(const TensorView& tensor, std::size_t first, std::span<float> out) {
+  const std::byte* from = tensor.bytes.data();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (tensor.dtype == DType::kF32) {
+      std::memcpy(&out[i], from + (first + i) * 4, 4);
+      continue;
+    }
+    std::uint16_t half = 0;
+    std::memcpy(&half, from + (first + i) * 2, 2);
+    out[i] = tensor.dtype == DType::kBf16 ? bf16_to_float(half) : half_to_float(half);
+  }
+}
+
+}  // namespace
+
+bool CheckpointWeights::has(const std::string& name) const {
+  return checkpoint_.find(name) != nullptr;
+}
+
+void CheckpointWeights::read_row(const std::string& name, std::int64_t row,
+                                 std::span<float> out) const {
+  const TensorView& tensor = checkpoint_.at(name);
+  ASSAY_CHECK(!tensor.shape.empty() && tensor.shape.back() == static_cast<std::int64_t>(out.size()),
+              "row length of " + name);
+  read_values(tensor, static_cast<std::size_t>(row) * out.size(), out);
+}
+
+bool DummyWeights::has(const std::string& name) const { return !name.ends_with(".bias"); }
+
+void DummyWeights::read_row(const std::string& name, std::int64_t row, std::span<float> out) const {
+  if (name.ends_with("norm.weight")) {
+    for (float& value : out) value = 1;
+    return;
+  }
+  const std::uint64_t key = fnv1a(name);
+  // A uniform variable on [-a, a] has standard deviation a / sqrt(3).
+  const float range = 0.02F * std::sqrt(3.0F);
+  for (std::size_t i = 0; i < out.size(); i += 4) {
+    const auto bits =
+        philox4x32({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(row),
+                    static_cast<std::uint32_t>(row >> 32), 0},
+                   {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
+    for (std::size_t k = 0; k < 4 && i + k < out.size(); ++k) {
+      const float value = (2.0F * uniform24(bits[k]) - 1.0F) * range;
+      out[i + k] = bf16_to_float(float_to_bf16(value));
+    }
+  }
+}
+
+}  // namespace assay::engine
