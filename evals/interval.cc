@@ -16,7 +16,9 @@ Interval wilson(double successes, double n) {
   const double z2 = kZ * kZ;
   const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
   const double half = kZ / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return {.low = std::max(0.0, centre - half), .high = std::min(1.0, centre + half)};
+  // At the ends the formula gives exactly 0 and 1, but for rounding.
+  return {.low = successes > 0 ? std::max(0.0, centre - half) : 0.0,
+          .high = successes < n ? std::min(1.0, centre + half) : 1.0};
 }
 
 /// Squared error of sum(value) / sum(count) with clusters; nothing for fewer than two.

@@ -68,6 +68,25 @@ TEST(Aggregate, PassAndMajorityNeedAllRepeatsOfEveryItem) {
   EXPECT_EQ(aggregate(specs, partial).find("maj@3"), nullptr);
 }
 
+TEST(Interval, WilsonEqualsTheReference) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/statistics.jsonl");
+  int compared = 0;
+  for (const Json& row : test::read_jsonl(path)) {
+    const Json* wilson = row.find("wilson");
+    if (wilson == nullptr) continue;
+    std::vector<Observation> all;
+    for (std::int64_t i = 0; i < row.at("n").as_int(); ++i) {
+      all.push_back(observed("i" + std::to_string(i), 0, i < row.at("k").as_int()));
+    }
+    const auto interval = interval95(aggregate(kAccuracy, all).metrics.front());
+    ASSERT_TRUE(interval.has_value());
+    EXPECT_NEAR(interval->low, wilson->as_array()[0].as_double(), 1e-12);
+    EXPECT_NEAR(interval->high, wilson->as_array()[1].as_double(), 1e-12);
+    ++compared;
+  }
+  EXPECT_GT(compared, 0);
+}
+
 TEST(Interval, IsWilsonForSharesAndWiderForClusters) {
   std::vector<Observation> plain;
   std::vector<Observation> clustered;
