@@ -11,6 +11,8 @@ void add_commands(CLI::App& app, Chosen& chosen);
 // Each is defined in cli/<name>.cc.
 void add_extract(CLI::App& app, Chosen& chosen);
 void add_score(CLI::App& app, Chosen& chosen);
+void add_models(CLI::App& app, Chosen& chosen);
 void add_suites(CLI::App& app, Chosen& chosen);
+void add_tokenize(CLI::App& app, Chosen& chosen);
 
 }  // namespace assay::cli
