@@ -1,0 +1,82 @@
+// Exact arithmetic for the grader: fractions of polynomials over the integers in generators that
+// are either free (symbols, pi, e, logarithms, unknown functions) or algebraic (i, roots) with a
+// relation g^k = lower polynomial. A difference is zero only if its numerator reduces to zero by
+// these relations: that is a proof. Work is bounded; what would pass a bound throws MathRefused.
+// Not thread-safe; one object a comparison.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evals/extract/flint_poly.h"
+
+namespace assay::evals {
+
+/// The comparison would need more than the bounds allow, or has no meaning (division by zero).
+struct MathRefused {};
+
+struct Fraction {
+  Poly num;
+  Poly den{1};
+};
+
+class MathField {
+ public:
+  Fraction add(const Fraction& a, const Fraction& b);
+  Fraction subtract(const Fraction& a, const Fraction& b);
+  Fraction multiply(const Fraction& a, const Fraction& b);
+  Fraction divide(const Fraction& a, const Fraction& b);
+  Fraction power(const Fraction& base, std::int64_t exponent);
+  /// The real root of a negative rational for odd k, else the principal one.
+  Fraction root(const Fraction& value, std::int64_t k);
+  /// A generator known by its name alone.
+  Fraction symbol(const std::string& name);
+  /// A generator known by function and arguments; equal arguments give the same one.
+  Fraction call(const std::string& name, const std::vector<Fraction>& arguments);
+  /// Logarithm of a positive rational as a sum over primes.
+  std::optional<Fraction> log_rational(const Fraction& value);
+
+  bool is_zero(const Fraction& value);
+  bool equal(const Fraction& a, const Fraction& b) { return is_zero(subtract(a, b)); }
+  /// a = c b with a constant c of integers; positive if asked.
+  bool proportional(const Fraction& a, const Fraction& b, bool positive);
+  /// Sign of a real constant; nothing when it is no such constant.
+  std::optional<int> sign(const Fraction& value);
+  /// Largest integer that is not greater; nothing unless a real constant.
+  std::optional<Fraction> floor(const Fraction& value);
+  /// The value as a rational, if it is one.
+  static bool is_rational(const Fraction& value);
+  static std::optional<std::int64_t> small_integer(const Fraction& value);
+  void charge(std::int64_t work);
+
+ private:
+  struct Generator {
+    std::string name;
+    std::vector<Fraction> arguments;
+    std::int64_t degree = 0;  // of the relation; 0 for free generators
+    Poly relation;            // generator^degree equals this
+    Fraction radicand;        // of roots
+    Poly scale{1};            // of roots: generator = scale * principal root of radicand
+  };
+
+  Poly product(const Poly& a, const Poly& b);
+  Poly reduce(Poly value);
+  Fraction tidy(Fraction value);
+  Poly generator(std::size_t index) const;
+  std::size_t add_generator(Generator generator);
+  Poly prime_root(const Poly& prime, std::int64_t k, std::int64_t exponent);
+  Fraction integer_root(const Poly& integer, std::int64_t k);
+  Fraction general_root(const Fraction& value, std::int64_t k);
+  /// A certified enclosure of a real constant; false where a generator has no value.
+  bool enclose(const Fraction& value, long bits, Ball& ball);
+  bool enclose(const Poly& value, long bits, Ball& ball);
+  bool enclose_generator(std::size_t index, long bits, Ball& ball);
+
+  std::vector<Generator> generators_;
+  std::int64_t work_left_ = 20'000'000;
+};
+
+}  // namespace assay::evals
