@@ -1,0 +1,154 @@
+// HumanEval against what the reference harnesses gave: extraction rule by rule, verdicts program by
+// program.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "evals/benchmark.h"
+#include "evals/humaneval/code.h"
+#include "evals/sandbox/sandbox_client.h"
+#include "tests/support/shared_data.h"
+
+namespace assay::evals {
+namespace {
+
+Sandbox& sandbox() {
+  static const std::unique_ptr<Sandbox> made = make_sandbox({});
+  return *made;
+}
+
+std::map<std::string, Sample> samples(const std::filesystem::path& path) {
+  std::map<std::string, Sample> out;
+  for (const Json& line : test::read_jsonl(path)) {
+    datasets::Record record;
+    record.fields = line;
+    Sample sample = find_benchmark("humaneval").to_sample(record);
+    out.emplace(sample.id, std::move(sample));
+  }
+  return out;
+}
+
+/// Calls `work(i)` for every i below `count` from three threads.
+void each(std::size_t count, const std::function<void(std::size_t)>& work) {
+  sandbox();
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = next++; i < count; i = next++) work(i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+Score score(const Sample& sample, const std::string& text, const char* protocol) {
+  const Benchmark& benchmark = find_benchmark("humaneval");
+  const ScoreContext context{
+      .protocol = &find_protocol(benchmark, protocol), .sandbox = &sandbox(), .answer_after = ""};
+  Response response;
+  response.text = text;
+  return benchmark.score(sample, response, context);
+}
+
+TEST(HumanEval, ExtractionAgreesWithTheReferences) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const auto all = samples(data);
+  for (const Json& line : test::read_jsonl(path)) {
+    const std::string& response = line.at("response").as_string();
+    const Sample& sample = all.at(line.at("task_id").as_string());
+    const humaneval::Problem problem{.prompt = sample.question,
+                                     .entry_point = sample.extra.at("entry_point").as_string()};
+    const Json& extract = line.at("extract");
+    EXPECT_EQ(humaneval::simple_evals_completion(response),
+              extract.at("simple_evals_completion").as_string())
+        << line.at("id").as_string();
+    EXPECT_EQ(humaneval::until_fence_program(response, problem).program,
+              extract.at("lm_eval_instruct_program").as_string())
+        << line.at("id").as_string();
+  }
+}
+
+TEST(HumanEval, VerdictsOnExtractedProgramsAgree) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const auto all = samples(data);
+  const std::vector<Json> lines = test::read_jsonl(path);
+  each(lines.size(), [&](std::size_t i) {
+    const Json& line = lines[i];
+    const Sample& sample = all.at(line.at("task_id").as_string());
+    for (const auto& [protocol, key] : {std::pair{"simple-evals", "simple_evals"},
+                                        std::pair{"lm-eval-instruct", "lm_eval_instruct"}}) {
+      const Score got = score(sample, line.at("response").as_string(), protocol);
+      const bool passed = line.at("verdict").at(key).as_string() == "passed";
+      EXPECT_EQ(got.verdict == Verdict::kCorrect, passed)
+          << line.at("id").as_string() << " " << protocol << ": " << got.reason;
+    }
+  });
+}
+
+// Every wrapping of a right answer that holds the whole function or its body is understood.
+TEST(HumanEval, OwnRulesFindTheProgramInEveryWrapping) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const auto all = samples(data);
+  const std::vector<Json> lines = test::read_jsonl(path);
+  each(lines.size(), [&](std::size_t i) {
+    const Json& line = lines[i];
+    const Score got =
+        score(all.at(line.at("task_id").as_string()), line.at("response").as_string(), "assay");
+    const bool expected = line.at("kind").as_string() != "prose_only";
+    EXPECT_EQ(got.verdict == Verdict::kCorrect, expected)
+        << line.at("id").as_string() << " " << line.at("kind").as_string() << ": " << got.reason
+        << " [" << got.detail.at("rule").as_string() << "]";
+  });
+}
+
+TEST(HumanEval, ExecutionAgreesWithTheOriginal) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_execution.jsonl");
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const auto all = samples(data);
+  const std::vector<Json> lines = test::read_jsonl(path);
+  each(lines.size(), [&](std::size_t i) {
+    const Json& line = lines[i];
+    const Sample& sample = all.at(line.at("task_id").as_string());
+    const SandboxResult result =
+        sandbox().run({.source = sample.question + line.at("completion").as_string(),
+                       .reference = sample.question,
+                       .test = sample.extra.at("test").as_string(),
+                       .entry_point = sample.extra.at("entry_point").as_string()});
+    EXPECT_EQ(result.outcome == SandboxOutcome::kPassed, line.at("passed").as_bool())
+        << line.at("id").as_string() << ": " << result.detail;
+  });
+}
+
+TEST(HumanEval, LabelledAnswersAgreeButForOne) {
+  ASSAY_SHARED_OR_SKIP(path, "labelled/humaneval/reflexion.simple_1_gpt-4_pass_at_k_1_py.jsonl.gz");
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const auto all = samples(data);
+  const std::vector<Json> lines = test::read_jsonl(path);
+  std::atomic<int> passed = 0;
+  each(lines.size(), [&](std::size_t i) {
+    const std::string& id = lines[i].at("task_id").as_string();
+    const Score got = score(all.at(id), lines[i].at("solution").as_string(), "assay");
+    const bool right = got.verdict == Verdict::kCorrect;
+    passed += right ? 1 : 0;
+    const bool agrees = right == lines[i].at("is_solved").as_bool();
+    EXPECT_EQ(agrees, id != "HumanEval/133") << id << ": " << got.reason;
+  });
+  EXPECT_EQ(passed, 140);
+}
+
+TEST(HumanEval, WithoutASandboxAnAnswerIsUnscored) {
+  const Benchmark& benchmark = find_benchmark("humaneval");
+  Sample sample;
+  sample.extra.set("entry_point", "f");
+  sample.extra.set("test", "");
+  EXPECT_EQ(benchmark.score(sample, {}, {}).verdict, Verdict::kUnscored);
+}
+
+}  // namespace
+}  // namespace assay::evals
