@@ -131,39 +131,46 @@ void sum_metrics(MetricValue& metric, const MetricSpec& spec,
                  const std::vector<MetricValue>& others) {
   for (const std::string& name : spec.of) {
     const auto found = std::ranges::find(others, name, &MetricValue::name);
-    if (found == others.end()) return;
+    if (found == others.end() || found->of <= 0) return;
     metric.count += found->value;
   }
   metric.of = static_cast<double>(spec.of.size());
   finish(metric);
 }
 
+void compute_one(MetricValue& metric, const MetricSpec& spec, const std::vector<Item>& items,
+                 bool one_group) {
+  switch (spec.kind) {
+    case MetricKind::kMean:
+      metric.items = mean_items(items, spec.part);
+      sum_items(metric);
+      break;
+    case MetricKind::kMacro:
+      if (one_group) break;
+      metric.items = mean_items(items, spec.part);
+      sum_groups(metric);
+      break;
+    case MetricKind::kPassAtK:
+    case MetricKind::kMajAtK:
+      metric.items = repeat_items(items, spec);
+      sum_items(metric);
+      break;
+    case MetricKind::kMeanOf:  // after all others, wherever it stands in the list
+      break;
+  }
+}
+
 std::vector<MetricValue> compute(std::span<const MetricSpec> specs, const std::vector<Item>& items,
                                  bool one_group) {
   std::vector<MetricValue> metrics;
   for (const MetricSpec& spec : specs) {
-    MetricValue metric{.name = spec.name, .kind = spec.kind, .items = {}};
-    switch (spec.kind) {
-      case MetricKind::kMean:
-        metric.items = mean_items(items, spec.part);
-        sum_items(metric);
-        break;
-      case MetricKind::kMacro:
-        if (one_group) continue;
-        metric.items = mean_items(items, spec.part);
-        sum_groups(metric);
-        break;
-      case MetricKind::kPassAtK:
-      case MetricKind::kMajAtK:
-        metric.items = repeat_items(items, spec);
-        sum_items(metric);
-        break;
-      case MetricKind::kMeanOf:
-        sum_metrics(metric, spec, metrics);
-        break;
-    }
-    if (metric.of > 0) metrics.push_back(std::move(metric));
+    metrics.push_back({.name = spec.name, .kind = spec.kind, .items = {}});
+    compute_one(metrics.back(), spec, items, one_group);
   }
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].kind == MetricKind::kMeanOf) sum_metrics(metrics[i], specs[i], metrics);
+  }
+  std::erase_if(metrics, [](const MetricValue& metric) { return metric.of <= 0; });
   return metrics;
 }
 

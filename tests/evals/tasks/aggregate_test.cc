@@ -49,6 +49,22 @@ TEST(Aggregate, UnscoredResponsesAreCountedAndLeftOutOfTheMean) {
   EXPECT_DOUBLE_EQ(result.find("accuracy")->of, 2);
 }
 
+// The headline stands first, also where it is made of metrics that follow it.
+TEST(Aggregate, MeanOfMetricsMayStandBeforeThem) {
+  const MetricSpec mean{
+      .name = "mean", .kind = MetricKind::kMeanOf, .of = {"accuracy", "other accuracy"}};
+  const std::vector<MetricSpec> specs = {
+      mean, kAccuracy[0], {.name = "other accuracy", .part = "accuracy", .of = {}}};
+  const Aggregate result =
+      aggregate(specs, std::vector<Observation>{observed("a", 0, true), observed("b", 0, false)});
+  ASSERT_EQ(result.metrics.size(), 3U);
+  EXPECT_EQ(result.metrics[0].name, "mean");
+  EXPECT_DOUBLE_EQ(result.metrics[0].value, 0.5);
+  EXPECT_TRUE(aggregate(std::vector<MetricSpec>{mean, kAccuracy[0]},
+                        std::vector<Observation>{observed("a", 0, true)})
+                  .find("mean") == nullptr);
+}
+
 TEST(Aggregate, RepeatsAreAveragedPerItemAndNeverOutweighItems) {
   const std::vector<Observation> all = {observed("a", 0, true), observed("a", 1, true),
                                         observed("a", 2, true), observed("b", 0, false)};
