@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "evals/interval.h"
+#include "suites/language_data.h"
 #include "suites/score_file.h"
 
 namespace assay::cli {
@@ -46,7 +47,14 @@ void print_table(const suites::ScoredFile& scored) {
 }
 
 ExitCode score(const ScoreOptions& options) {
-  const suites::ScoredFile scored = suites::score_file(options.file);
+  suites::ScoreFileOptions file = options.file;
+  std::unique_ptr<const evals::LanguageData> language;
+  if (suites::uses_language_data(evals::parse_task_name(file.task).task)) {
+    language = suites::load_language_data(suites::language_folders(file.data));
+    file.language = language.get();
+    log_info("{}", language->status);
+  }
+  const suites::ScoredFile scored = suites::score_file(file);
   for (const datasets::BadRecord& bad : scored.bad) {
     log_warning("left out {}: {}", bad.place, bad.reason);
   }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "evals/ifeval/language_data.h"
 #include "evals/templates.h"
 #include "suites/score_pool.h"
 #include "suites/summary.h"
@@ -134,6 +135,7 @@ void score_all(ScoredFile& file, const ScoreFileOptions& options) {
     return file.benchmark->score(file.samples[i], file.responses[i].response,
                                  {.protocol = file.protocol,
                                   .sandbox = options.sandbox,
+                                  .language = options.language,
                                   .answer_after = options.answer_after,
                                   .repeat = file.responses[i].repeat,
                                   .sample_id = file.responses[i].id});
@@ -182,6 +184,7 @@ std::vector<FileResponse> read_responses(const std::filesystem::path& path,
 ScoredFile score_file(const ScoreFileOptions& options) {
   const Task task = find_task(options);
   ScoredFile file{.benchmark = task.benchmark, .protocol = task.protocol};
+  if (options.language != nullptr) file.language_data = options.language->status;
   const std::string& split = options.split.empty() ? file.protocol->split : options.split;
   datasets::Loaded loaded =
       datasets::load_split(file.benchmark->manifest(), split, options.data,
@@ -236,6 +239,7 @@ Json ScoredFile::summary() const {
   out.set("unscored", aggregate.unscored);
   out.set("unanswered", unanswered);
   out.set("bad", bad.size());
+  if (!language_data.empty()) out.set("language_data", language_data);
   out.set("metrics", metrics_json(aggregate.metrics));
   Json groups{Json::Object{}};
   for (const auto& [name, metrics] : aggregate.groups) groups.set(name, metrics_json(metrics));

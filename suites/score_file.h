@@ -41,6 +41,7 @@ struct ScoreFileOptions {
   bool skip_bad = false;
   int threads = 1;
   evals::Sandbox* sandbox = nullptr;
+  const evals::LanguageData* language = nullptr;  // null: the scorers' stand-ins
 };
 
 /// Our verdicts beside the publisher's, over the responses whose sample has one.
@@ -57,6 +58,7 @@ struct ScoredFile {
   std::vector<FileResponse> responses;  // in the order of the file
   std::vector<evals::Sample> samples;   // of each response
   std::vector<evals::Score> scores;     // of each response
+  std::string language_data;            // what sentences and languages were judged by; "" for none
   std::int64_t unanswered = 0;          // samples of the data set without a response
   std::vector<datasets::BadRecord> bad;
   evals::Aggregate aggregate;

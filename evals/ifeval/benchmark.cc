@@ -44,6 +44,14 @@ std::vector<Instruction> instructions_of(const Json& extra, std::string_view pro
   return out;
 }
 
+/// Why a check could not be made. Those of a language fail for want of data alone.
+std::string unknown_reason(const Instruction& in) {
+  const bool of_language =
+      in.id.starts_with("language:") || in.id.starts_with("change_case:english");
+  return of_language ? ": no language profiles were found (docs/ifeval.md)"
+                     : ": the pattern is too costly";
+}
+
 class Ifeval final : public Benchmark {
  public:
   [[nodiscard]] std::string_view name() const override { return "ifeval"; }
@@ -109,10 +117,7 @@ Score Ifeval::score(const Sample& sample, const Response& response,
     const Followed loose =
         strict == Followed::kYes ? strict : follows_loose(in, text, context.language);
     if (strict == Followed::kUnknown || loose == Followed::kUnknown) {
-      return {.verdict = Verdict::kUnscored,
-              .reason = in.id +
-                        ": could not be checked (language data missing or pattern too "
-                        "costly)"};
+      return {.verdict = Verdict::kUnscored, .reason = in.id + unknown_reason(in)};
     }
     for (const int i : {0, 1}) {
       const bool yes = (i == 0 ? strict : loose) == Followed::kYes;

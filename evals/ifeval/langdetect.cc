@@ -224,12 +224,19 @@ Text unescape(std::string_view value) {
 void LanguageProfiles::add(std::size_t index, const Json& profile, std::string_view source) {
   const Json::Array& totals = profile.at("n_words").as_array();
   if (totals.size() != 3) throw_input("{}: n_words: expected 3 totals", source);
+  for (const Json& total : totals) {
+    if (total.as_int() < 1) throw_input("{}: n_words: totals must be 1 or more", source);
+  }
   for (const auto& [word, count] : profile.at("freq").as_object()) {
     const Text gram = to_code_points(word);
     if (gram.empty() || gram.size() > 3) continue;
-    entries_.push_back({pack(gram),
-                        {static_cast<std::uint32_t>(index),
-                         count.as_double() / totals[gram.size() - 1].as_double()}});
+    const std::int64_t total = totals[gram.size() - 1].as_int();
+    if (count.as_int() < 1 || count.as_int() > total) {
+      throw_input("{}: freq of \"{}\": expected 1 to {}", source, escaped(word, 40), total);
+    }
+    entries_.push_back(
+        {pack(gram),
+         {static_cast<std::uint32_t>(index), count.as_double() / static_cast<double>(total)}});
   }
 }
 
@@ -303,6 +310,9 @@ LanguageTables parse_language_properties(std::string_view text, std::string_view
     }
   }
   for (const auto& [mark, composed] : rows) add_vietnamese(out, bases, mark, composed, source);
+  if (out.latin1_excluded.empty() || out.cjk_first.empty() || out.vietnamese.empty()) {
+    throw_input("{}: character tables of the normalisation are missing", source);
+  }
   return out;
 }
 

@@ -5,18 +5,20 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "evals/extract/python_text.h"
 
 namespace assay::evals {
 
-LanguageProfiles parse_language_profiles(std::string_view profiles_json,
-                                         std::string_view tables_json, std::string_view source) {
+LanguageProfiles parse_language_profiles(std::string_view profiles_json, LanguageTables tables,
+                                         std::string_view source) {
   const Json all = parse_json(profiles_json, source);
   std::vector<std::string> names;
   for (const auto& [name, profile] : all.as_object()) names.push_back(name);
   std::sort(names.begin(), names.end());
-  LanguageProfiles out(parse_language_tables(parse_json(tables_json, source), source), names);
+  if (names.empty()) throw_input("{}: no profiles", source);
+  LanguageProfiles out(std::move(tables), names);
   for (std::size_t i = 0; i < names.size(); ++i) out.add(i, all.at(names[i]), source);
   out.finish();
   return out;

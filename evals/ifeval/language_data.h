@@ -18,10 +18,9 @@ struct LanguageData {
   std::string status;                        // one line for the run's provenance
 };
 
-/// From the shared JSON forms: language code -> profile; tables.
-/// Throws: Error(kInput) naming `source`.
-LanguageProfiles parse_language_profiles(std::string_view profiles_json,
-                                         std::string_view tables_json, std::string_view source);
+/// From the shared JSON form: language code -> profile. Throws: Error(kInput) naming `source`.
+LanguageProfiles parse_language_profiles(std::string_view profiles_json, LanguageTables tables,
+                                         std::string_view source);
 
 /// Sentences by the trained model, or by ICU's rules for English when there is none.
 std::vector<std::u32string> sentences(const LanguageData* data, std::u32string_view text);

@@ -14,8 +14,9 @@ namespace {
 LanguageData language_data(const std::filesystem::path& folder) {
   LanguageData out;
   out.punkt = parse_punkt_model(read_file(folder / "punkt_english.json"), "punkt_english.json");
+  const Json tables = parse_json(read_file(folder / "langdetect_tables.json"), "tables");
   out.profiles = parse_language_profiles(read_file_gunzip(folder / "langdetect_profiles.json.gz"),
-                                         read_file(folder / "langdetect_tables.json"), "profiles");
+                                         parse_language_tables(tables, "tables"), "profiles");
   return out;
 }
 
