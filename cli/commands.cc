@@ -4,11 +4,13 @@ namespace assay::cli {
 
 void add_commands(CLI::App& app, Chosen& chosen) {
   // One line a subcommand, in the order of --help.
+  add_run(app, chosen);
   add_score(app, chosen);
   add_extract(app, chosen);
   add_tokenize(app, chosen);
   add_models(app, chosen);
   add_suites(app, chosen);
+  add_generate(app, chosen);
 }
 
 }  // namespace assay::cli

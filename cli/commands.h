@@ -10,6 +10,8 @@ void add_commands(CLI::App& app, Chosen& chosen);
 
 // Each is defined in cli/<name>.cc.
 void add_extract(CLI::App& app, Chosen& chosen);
+void add_generate(CLI::App& app, Chosen& chosen);
+void add_run(CLI::App& app, Chosen& chosen);
 void add_score(CLI::App& app, Chosen& chosen);
 void add_models(CLI::App& app, Chosen& chosen);
 void add_suites(CLI::App& app, Chosen& chosen);

@@ -1,0 +1,34 @@
+#include "cli/engine_options.h"
+
+namespace assay::cli {
+
+void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
+  command
+      .add_option("--model", options.model,
+                  "Folder with a Hugging Face checkpoint, dummy:NAME, or replay:FILE.jsonl")
+      ->envname("ASSAY_MODEL")
+      ->required();
+  command.add_option("--device", options.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
+  command
+      .add_option("--precision", options.precision,
+                  "Setting of weights and activations; default fp8")
+      ->envname("ASSAY_PRECISION");
+  command.add_option("--kv", options.kv, "KV cache: bf16 or fp8")->envname("ASSAY_KV");
+  command.add_option("--tp", options.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", options.threads, "CPU threads; 0: all this process may use")
+      ->envname("ASSAY_THREADS")
+      ->check(CLI::Range(0, 4096));
+  command.add_option("--max-batch", options.max_batch, "Sequences at once; 0: by memory")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--max-context", options.max_context, "Longest sequence; 0: the model's")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--seed", options.seed, "Of sampling");
+  command.add_option("--chat-format", options.chat_format,
+                     "auto, or a format for models without a known template: plain, llama-3.1 ...");
+  command
+      .add_option("--long-prompts", options.long_prompts,
+                  "Prompts beyond the context: error, or truncate the oldest tokens")
+      ->check(CLI::IsMember({"error", "truncate"}));
+}
+
+}  // namespace assay::cli

@@ -1,0 +1,253 @@
+// assay run SUITE: every model in every setting over every task of a suite, stored and resumable.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/store_path.h"
+#include "cli/version.h"
+#include "engine/generator.h"
+#include "evals/interval.h"
+#include "store/store.h"
+#include "suites/interrupt.h"
+#include "suites/runner.h"
+#include "suites/summary.h"
+
+namespace assay::cli {
+namespace {
+
+struct RunArguments {
+  std::string suite;
+  std::string db;
+  std::string data;
+  std::string model;
+  std::vector<std::string> precision;
+  std::optional<std::string> device;
+  std::optional<std::string> kv;
+  std::optional<int> tp;
+  std::optional<int> threads;
+  std::optional<std::int64_t> max_batch;
+  std::optional<std::int64_t> max_context;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::string> chat_format;
+  std::optional<std::string> long_prompts;
+  std::vector<std::string> tasks;
+  std::string label;
+  std::string progress = "auto";
+  std::int64_t limit = 0;
+  int score_threads = 2;
+  bool fresh = false;
+  bool skip_bad = false;
+  bool unsafe_exec = false;
+  bool json = false;
+};
+
+void add_options(CLI::App& command, RunArguments& a) {
+  command.add_option("SUITE", a.suite, "Suite file (.jsonc)")->required();
+  command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
+  command.add_option("--data", a.data, "Folder with the data sets")->envname("ASSAY_DATA");
+  command.add_option("--model", a.model, "Instead of the suite's models")->envname("ASSAY_MODEL");
+  command
+      .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
+      ->envname("ASSAY_PRECISION");
+  command.add_option("--kv", a.kv, "KV cache of every setting: bf16 or fp8");
+  command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
+  command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
+      ->envname("ASSAY_THREADS")
+      ->check(CLI::Range(0, 4096));
+  command.add_option("--chat-format", a.chat_format, "For models without a known chat template");
+  command.add_option("--long-prompts", a.long_prompts, "error, or truncate the oldest tokens")
+      ->check(CLI::IsMember({"error", "truncate"}));
+  command.add_option("--max-batch", a.max_batch, "Sequences at once; 0: by memory");
+  command.add_option("--max-context", a.max_context, "Longest sequence; 0: the model's");
+  command.add_option("--seed", a.seed, "Of sampling");
+  command.add_option("--task", a.tasks, "Only these tasks of the suite; may be repeated");
+  command.add_option("--limit", a.limit, "At most so many samples a task")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--label", a.label, "A name for people, stored with the runs");
+  command.add_option("--progress", a.progress, "auto, bar, plain or none")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}));
+  command.add_option("--score-threads", a.score_threads, "Threads that score responses")
+      ->check(CLI::Range(1, 256));
+  command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
+  command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
+  command.add_flag("--unsafe-exec", a.unsafe_exec,
+                   "Run model-written code WITHOUT a sandbox; only where nothing can be harmed");
+  command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
+}
+
+/// Options win over the suite file.
+void apply(const RunArguments& a, suites::Suite& suite) {
+  if (!a.model.empty()) {
+    suite.models = {{.path = a.model, .settings = suite.models.front().settings}};
+  }
+  for (suites::SuiteModel& model : suite.models) {
+    if (!a.precision.empty()) {
+      model.settings.clear();
+      for (const std::string& name : a.precision) {
+        model.settings.push_back(suites::parse_setting_name(name));
+      }
+    }
+    for (suites::Setting& setting : model.settings) setting.kv = a.kv.value_or(setting.kv);
+  }
+  suites::SuiteEngine& engine = suite.engine;
+  engine.device = a.device.value_or(engine.device);
+  engine.tp = a.tp.value_or(engine.tp);
+  engine.threads = a.threads.value_or(engine.threads);
+  engine.max_batch = a.max_batch.value_or(engine.max_batch);
+  engine.max_context = a.max_context.value_or(engine.max_context);
+  engine.chat_format = a.chat_format.value_or(engine.chat_format);
+  engine.long_prompts = a.long_prompts.value_or(engine.long_prompts);
+  suite.seed = a.seed.value_or(suite.seed);
+  if (!a.tasks.empty()) {
+    std::erase_if(suite.tasks, [&](const suites::SuiteTask& task) {
+      const std::string full = task.task + "@" + task.protocol;
+      return std::none_of(a.tasks.begin(), a.tasks.end(), [&](const std::string& name) {
+        return name == task.task || name == full;
+      });
+    });
+    if (suite.tasks.empty()) throw_input("{}: no task of the suite is left by --task", a.suite);
+  }
+}
+
+suites::ProgressStyle progress_style(const std::string& name) {
+  if (name == "bar") return suites::ProgressStyle::kBar;
+  if (name == "plain") return suites::ProgressStyle::kPlain;
+  if (name == "none") return suites::ProgressStyle::kNone;
+  return suites::default_progress_style();
+}
+
+/// The data folder: the option or ASSAY_DATA, else the suite's.
+std::filesystem::path data_folder(const RunArguments& a, const suites::Suite& suite) {
+  if (!a.data.empty()) return a.data;
+  if (!suite.data.empty()) return suite.data;
+  throw_input("{}: no data folder: give --data, ASSAY_DATA or \"data\" in the suite", a.suite);
+}
+
+/// A store that this command made and that got no run is taken away again.
+class FreshStoreGuard {
+ public:
+  explicit FreshStoreGuard(std::filesystem::path path)
+      : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
+  ~FreshStoreGuard() {
+    if (existed_ || used_) return;
+    std::error_code code;
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
+      std::filesystem::path file = path_;
+      file += suffix;
+      std::filesystem::remove(file, code);
+    }
+  }
+  FreshStoreGuard(const FreshStoreGuard&) = delete;
+  FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;
+  FreshStoreGuard(FreshStoreGuard&&) = delete;
+  FreshStoreGuard& operator=(FreshStoreGuard&&) = delete;
+  void keep() { used_ = true; }
+
+ private:
+  std::filesystem::path path_;
+  bool existed_;
+  bool used_ = false;
+};
+
+suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite& suite) {
+  suites::RunnerOptions options;
+  options.plan = {.data = data_folder(a, suite), .skip_bad = a.skip_bad, .limit = a.limit};
+  options.fresh = a.fresh;
+  options.progress = progress_style(a.progress);
+  options.score_threads = a.score_threads;
+  options.label = a.label;
+  options.build = {.version = kVersion,
+                   .git_commit = git_commit(),
+                   .compiler = kCompiler,
+                   .flags = kCompilerFlags};
+  options.make_generator = engine::make_generator;
+  return options;
+}
+
+/// One line a task: what was measured, with its interval.
+void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
+  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+             suites::setting_name({.precision = run.setting, .kv = run.kv}));
+  for (const suites::TaskSummary& task : tasks) {
+    for (const evals::MetricValue& metric : task.aggregate.metrics) {
+      const auto interval = evals::interval95(metric);
+      fmt::print("  {:<24} {:<22} {:6.2f}%{}\n", task.task.name + "@" + task.task.protocol,
+                 metric.name, 100 * metric.value,
+                 interval
+                     ? fmt::format("  [{:.2f}, {:.2f}]", 100 * interval->low, 100 * interval->high)
+                     : "");
+    }
+    if (task.aggregate.unscored > 0) {
+      fmt::print("  {:<24} {} of {} not scored\n", "", task.aggregate.unscored,
+                 task.aggregate.responses);
+    }
+  }
+}
+
+void print_results(const std::vector<suites::RunReport>& reports, const store::Store& store,
+                   bool json) {
+  Json runs{Json::Array{}};
+  for (const suites::RunReport& report : reports) {
+    const store::RunRecord run = store.load_run(report.run);
+    const std::vector<suites::TaskSummary> tasks = suites::summarize(store, run.row);
+    if (json) {
+      runs.push_back(suites::run_json(run, tasks));
+    } else {
+      print_text(run, tasks);
+    }
+  }
+  if (!json) return;
+  Json document;
+  document.set("runs", std::move(runs));
+  fmt::print("{}\n", document.dump());
+}
+
+ExitCode run(const RunArguments& a) {
+  suites::Suite suite = suites::load_suite(a.suite);
+  apply(a, suite);
+  const suites::RunnerOptions options = runner_options(a, suite);
+  suites::install_interrupt_handlers();
+  const std::filesystem::path path = store_path(a.db, true);
+  FreshStoreGuard guard(path);
+  std::vector<suites::RunReport> reports;
+  {
+    store::Store store = store::Store::open(path, store::OpenMode::kCreate);
+    try {
+      reports = suites::run_suite(suite, store, options);
+    } catch (const Error&) {
+      if (!store.list_runs().empty()) guard.keep();
+      throw;
+    }
+    guard.keep();
+    print_results(reports, store, a.json);
+  }
+  std::int64_t unscored = 0;
+  for (const suites::RunReport& report : reports) unscored += report.unscored;
+  if (unscored <= suite.allowed_errors) return ExitCode::kOk;
+  log_warning(
+      "{} responses could not be evaluated, {} are allowed; the same command tries them again",
+      unscored, suite.allowed_errors);
+  return ExitCode::kIncomplete;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Chosen& chosen) {
+  CLI::App* command =
+      app.add_subcommand("run", "Run a suite: ask, score and store; continues what was cut short");
+  auto arguments = std::make_shared<RunArguments>();
+  add_options(*command, *arguments);
+  command->callback(
+      [&chosen, arguments] { chosen.action = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace assay::cli
