@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "base/file.h"
 #include "engine/checkpoint.h"
 #include "engine/generator.h"
+#include "engine/ops/cpu_kernels.h"
 #include "tests/support/oracle.h"
 #include "tests/support/shared_data.h"
 
@@ -200,6 +202,23 @@ TEST(BatchInvariance, ResultsDoNotDependOnBatchThreadsOrPrefixCache) {
           }
         }
       }
+    }
+  }
+}
+
+TEST(BatchInvariance, ResultsDoNotDependOnTheKernelVariant) {
+  ASSAY_SHARED_OR_SKIP(folder, "models/stories260K");
+  for (const char* precision : {"bf16", "fp8"}) {
+    for (const char* kv : {"bf16", "fp8"}) {
+      const EngineOptions options{.precision = precision, .kv = kv, .threads = 2};
+      setenv("ASSAY_CPU_KERNELS", "scalar", 1);
+      const auto expected = fingerprints(folder, options);
+      for (const std::string& variant : available_cpu_kernels()) {
+        setenv("ASSAY_CPU_KERNELS", variant.c_str(), 1);
+        EXPECT_EQ(fingerprints(folder, options), expected)
+            << precision << " " << kv << " " << variant;
+      }
+      unsetenv("ASSAY_CPU_KERNELS");
     }
   }
 }
