@@ -21,7 +21,7 @@ struct Row {
   double rope_factor;
 };
 
-constexpr std::int64_t kKvHeads = 8;  // of every model below
+constexpr std::int64_t kKvHeads = 8;  // of every published model below
 constexpr std::int64_t kVocab = 128256;
 constexpr std::int64_t kContext = 131072;
 
@@ -31,7 +31,10 @@ constexpr Row kRows[] = {
     {"llama-3.1-8b", 4096, 32, 32, 128, 14336, false, 8},
     {"llama-3.3-70b", 8192, 80, 64, 128, 28672, false, 8},
     {"llama-3.1-405b", 16384, 126, 128, 128, 53248, false, 8},
+    {"tiny", 128, 2, 8, 16, 384, true, 1},  // no published model: quick tries and tests
 };
+constexpr std::int64_t kTinyVocab = 512;
+constexpr std::int64_t kTinyContext = 4096;
 
 const std::vector<std::string>& names() {
   static const std::vector<std::string> kNames = [] {
@@ -67,6 +70,14 @@ ModelConfig known_shape(std::string_view name) {
   config.tied = row->tied;
   config.bos = 128000;
   config.stop_ids = {128001, 128008, 128009};
+  if (row->name == "tiny") {
+    config.kv_heads = 4;
+    config.vocab = kTinyVocab;
+    config.max_position = kTinyContext;
+    config.rope = {.theta = 10000};
+    config.bos.reset();
+    config.stop_ids.clear();
+  }
   return config;
 }
 

@@ -55,6 +55,7 @@ Json PlannedTask::definition() const {
   out.set("stop", std::move(stop));
   out.set("shots", protocol->shots.count);
   if (!options.answer_after.empty()) out.set("answer_after", options.answer_after);
+  if (benchmark->manifest().restricted) out.set("restricted", true);
   return out;
 }
 

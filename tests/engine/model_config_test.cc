@@ -32,6 +32,7 @@ ModelConfig parse(const std::string& text, const std::string& generation = "") {
 }
 
 TEST(ModelConfig, ParameterCountsAreThoseOfTheModelCards) {
+  EXPECT_EQ(known_shape("tiny").vocab, 512);
   EXPECT_EQ(known_shape("llama-3.2-1b").parameter_count(), 1235814400);
   EXPECT_EQ(known_shape("llama-3.2-3b").parameter_count(), 3212749824);
   EXPECT_EQ(known_shape("llama-3.1-8b").parameter_count(), 8030261248);
