@@ -129,7 +129,7 @@ std::vector<LanguageProfiles::Range> features(const LanguageProfiles& profiles, 
     const char32_t c = normalised(profiles.tables(), raw);
     const char32_t before = grams.back();
     if (before == U' ') {
-      grams = U" ";
+      grams.assign(1, U' ');  // not U" ": GCC 12 warns of overlap in its own header at -O2
       capitals = false;
       if (c == U' ') continue;
     } else if (grams.size() >= 3) {
