@@ -67,31 +67,30 @@ struct CpuKernelBodies {
     add_to_total<R>(total, first);
   }
 
+  /// As many rows at a time as the registers hold, in tiles of nearly equal height: a tile of one
+  /// or two rows would wait for the latency of its additions.
   static void block_rows(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
                          std::int64_t rows, float* total) {
-    constexpr int kTile = S::kGemmRows;
-    std::int64_t r = 0;
-    for (; r + kTile <= rows; r += kTile) {
-      block<kTile>(a + r * lda, lda, w, pairs, total + r * kPanelRows);
+    for (std::int64_t tiles = (rows + S::kGemmRows - 1) / S::kGemmRows; tiles > 0; --tiles) {
+      const std::int64_t height = (rows + tiles - 1) / tiles;
+      block_tile(a, lda, w, pairs, height, total);
+      a += height * lda;
+      total += height * kPanelRows;
+      rows -= height;
     }
-    if constexpr (kTile > 1) {
-      const std::int64_t left = rows - r;
-      a += r * lda;
-      total += r * kPanelRows;
-      switch (left) {
-        case 1:
-          return block<1>(a, lda, w, pairs, total);
-        case 2:
-          return block<2>(a, lda, w, pairs, total);
-        case 3:
-          return block<3>(a, lda, w, pairs, total);
-        case 4:
-          return block<4>(a, lda, w, pairs, total);
-        case 5:
-          return block<5>(a, lda, w, pairs, total);
-        default:
-          return;
-      }
+  }
+
+  static void block_tile(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
+                         std::int64_t rows, float* total) {
+    if (rows == 1) return block<1>(a, lda, w, pairs, total);
+    if constexpr (S::kGemmRows > 1) {
+      if (rows == 2) return block<2>(a, lda, w, pairs, total);
+    }
+    if constexpr (S::kGemmRows > 2) {
+      if (rows == 3) return block<3>(a, lda, w, pairs, total);
+      if (rows == 4) return block<4>(a, lda, w, pairs, total);
+      if (rows == 5) return block<5>(a, lda, w, pairs, total);
+      if (rows == 6) return block<6>(a, lda, w, pairs, total);
     }
   }
 
