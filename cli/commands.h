@@ -9,6 +9,9 @@ namespace assay::cli {
 void add_commands(CLI::App& app, Chosen& chosen);
 
 // Each is defined in cli/<name>.cc.
+void add_compare(CLI::App& app, Chosen& chosen);
+void add_gate(CLI::App& app, Chosen& chosen);
+void add_runs(CLI::App& app, Chosen& chosen);
 void add_extract(CLI::App& app, Chosen& chosen);
 void add_generate(CLI::App& app, Chosen& chosen);
 void add_run(CLI::App& app, Chosen& chosen);

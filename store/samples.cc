@@ -120,6 +120,23 @@ void Store::for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
   });
 }
 
+std::vector<std::pair<std::int64_t, ItemRecord>> Store::load_items(
+    std::int64_t run_task_row) const {
+  return guarded(path(), [&] {
+    std::vector<std::pair<std::int64_t, ItemRecord>> items;
+    Query row(
+        impl_->connection,
+        "SELECT i.id, i.key, i.grp, i.category, i.cluster, i.target FROM item i WHERE i.id IN "
+        "(SELECT item_id FROM generation WHERE run_task_id=?) ORDER BY i.id");
+    row.with(run_task_row);
+    while (row.step()) {
+      items.emplace_back(row.integer(0), ItemRecord{row.text(1), row.text(2), row.text(3),
+                                                    row.text(4), "", row.text(5)});
+    }
+    return items;
+  });
+}
+
 ItemRecord Store::load_item(std::int64_t item_row) const {
   return guarded(path(), [&] {
     Query row(impl_->connection, "SELECT key, grp, category, cluster, target FROM item WHERE id=?");

@@ -75,7 +75,10 @@ class Store {
   void for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
                        const std::function<bool(const SampleRecord&)>& visit) const;
   [[nodiscard]] TaskScores load_scores(std::int64_t run_task_row) const;
-  /// Items by row key, without question.
+  /// Every item of the task by row key, without question; in the order of the row keys.
+  [[nodiscard]] std::vector<std::pair<std::int64_t, ItemRecord>> load_items(
+      std::int64_t run_task_row) const;
+  /// One item, without question.
   [[nodiscard]] ItemRecord load_item(std::int64_t item_row) const;
   [[nodiscard]] std::string load_prompt_text(std::int64_t prompt_row) const;
 

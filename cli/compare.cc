@@ -1,0 +1,70 @@
+// assay compare RUN_A RUN_B ...: paired statistics between stored runs.
+#include "reports/compare.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/store_path.h"
+
+namespace assay::cli {
+namespace {
+
+struct CompareCommand {
+  std::string db;
+  std::vector<std::string> runs;
+  std::string format = "text";
+  bool json = false;
+  reports::CompareOptions options;
+};
+
+ExitCode compare(const CompareCommand& command) {
+  const store::Store store =
+      store::Store::open(store_path(command.db, false), store::OpenMode::kReadOnly);
+  const store::RunRecord baseline = store.load_run(command.runs.front());
+  Json::Array documents;
+  for (std::size_t i = 1; i < command.runs.size(); ++i) {
+    const reports::Comparison comparison =
+        reports::compare_runs(store, baseline, store.load_run(command.runs[i]), command.options);
+    if (command.json) {
+      documents.push_back(reports::comparison_json(comparison));
+    } else if (command.format == "markdown") {
+      fmt::print("{}\n", reports::comparison_markdown(comparison));
+    } else if (command.format == "csv") {
+      const std::string csv = reports::comparison_csv(comparison);
+      fmt::print("{}", i == 1 ? csv : csv.substr(csv.find('\n') + 1));
+    } else {
+      fmt::print("{}", reports::comparison_text(comparison));
+    }
+  }
+  if (command.json) {
+    fmt::print("{}\n",
+               documents.size() == 1 ? documents[0].dump() : Json(std::move(documents)).dump());
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, Chosen& chosen) {
+  auto command = std::make_shared<CompareCommand>();
+  CLI::App* sub = app.add_subcommand("compare", "Paired statistics between runs");
+  sub->add_option("RUN", command->runs, "Runs or tags; the first is the baseline")
+      ->required()
+      ->expected(2, 100);
+  sub->add_option("--db", command->db, "Result store")->envname("ASSAY_DB");
+  sub->add_option("--format", command->format, "text, markdown or csv")
+      ->check(CLI::IsMember({"text", "markdown", "csv"}));
+  sub->add_flag("--json", command->json, "One JSON document on stdout");
+  sub->add_flag("--common-items", command->options.common_items,
+                "Pair the items that both runs have, instead of refusing");
+  sub->add_option("--alpha", command->options.alpha, "Level of tests and intervals")
+      ->check(CLI::Range(1e-6, 0.5));
+  sub->add_option("--flips", command->options.max_flips, "Flips listed for each task");
+  sub->callback([&chosen, command] { chosen.action = [command] { return compare(*command); }; });
+}
+
+}  // namespace assay::cli

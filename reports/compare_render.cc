@@ -1,0 +1,181 @@
+// A comparison as JSON, text, Markdown and CSV.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "reports/compare.h"
+
+namespace assay::reports {
+
+namespace {
+
+Json metric_json(const MetricComparison& metric) {
+  Json out;
+  out.set("metric", metric.metric);
+  out.set("baseline", metric.baseline);
+  out.set("candidate", metric.candidate);
+  out.set("difference", metric.difference);
+  out.set("standard_error", metric.standard_error);
+  out.set("interval", Json(Json::Array{metric.interval.low, metric.interval.high}));
+  out.set("p", metric.p);
+  out.set("p_adjusted", metric.p_adjusted);
+  out.set("method", metric.method);
+  out.set("detectable", metric.detectable);
+  return out;
+}
+
+Json flip_json(const Flip& flip) {
+  Json out;
+  out.set("id", flip.item);
+  out.set("repeat", flip.repeat);
+  out.set("flip", flip.right_to_wrong ? "right to wrong" : "wrong to right");
+  out.set("target", flip.target);
+  out.set("baseline_answer", flip.baseline_answer);
+  out.set("candidate_answer", flip.candidate_answer);
+  out.set("baseline_response", flip.baseline_response);
+  out.set("candidate_response", flip.candidate_response);
+  return out;
+}
+
+Json task_json(const TaskComparison& task) {
+  Json out;
+  out.set("task", task.task);
+  out.set("items", task.items);
+  out.set("clusters", task.clusters);
+  out.set("unscored", task.unscored);
+  out.set("unpaired", task.unpaired);
+  out.set("responses", task.responses);
+  out.set("identical", task.identical);
+  out.set("right_to_wrong", task.right_to_wrong);
+  out.set("wrong_to_right", task.wrong_to_right);
+  Json::Array metrics;
+  for (const MetricComparison& metric : task.metrics) metrics.push_back(metric_json(metric));
+  out.set("metrics", Json(std::move(metrics)));
+  Json::Array flips;
+  for (const Flip& flip : task.flips) flips.push_back(flip_json(flip));
+  out.set("flips", Json(std::move(flips)));
+  return out;
+}
+
+Json names_json(const std::vector<std::string>& names) {
+  return Json(Json::Array(names.begin(), names.end()));
+}
+
+/// For a Markdown cell: nothing that would end it or start markup.
+std::string markdown(const std::string& text, std::size_t limit = 120) {
+  std::string out;
+  for (const char c : escaped(text, limit)) {
+    if (std::string_view("\\`*_{}[]<>#|!&~").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string run_title(const store::RunRecord& run) {
+  return run.name + " (" + run.model.name + ", " + run.setting + ", kv " + run.kv + ")";
+}
+
+}  // namespace
+
+Json comparison_json(const Comparison& comparison) {
+  Json out;
+  out.set("schema", "assay-comparison-1");
+  out.set("baseline", comparison.baseline.name);
+  out.set("candidate", comparison.candidate.name);
+  out.set("alpha", comparison.alpha);
+  out.set("overall_p", comparison.overall_p);
+  out.set("only_baseline", names_json(comparison.only_baseline));
+  out.set("only_candidate", names_json(comparison.only_candidate));
+  Json::Array tasks;
+  for (const TaskComparison& task : comparison.tasks) tasks.push_back(task_json(task));
+  out.set("tasks", Json(std::move(tasks)));
+  return out;
+}
+
+std::string comparison_text(const Comparison& comparison) {
+  std::string out =
+      fmt::format("baseline  {}\ncandidate {}\n", escaped(run_title(comparison.baseline)),
+                  escaped(run_title(comparison.candidate)));
+  for (const TaskComparison& task : comparison.tasks) {
+    out += fmt::format(
+        "{}: {} items, {} of {} responses identical, {} right to wrong, {} wrong to right\n",
+        escaped(task.task), task.items, task.identical, task.responses, task.right_to_wrong,
+        task.wrong_to_right);
+    if (task.unscored + task.unpaired > 0) {
+      out += fmt::format("  left out: {} unscored responses, {} without a partner\n", task.unscored,
+                         task.unpaired);
+    }
+    for (const MetricComparison& m : task.metrics) {
+      out += fmt::format(
+          "  {:<20} {:6.2f} % -> {:6.2f} %  {:+.2f} points [{:+.2f}, {:+.2f}]  p {:.3g}, Holm "
+          "{:.3g} ({}); finds {:.2f}\n",
+          escaped(m.metric), 100 * m.baseline, 100 * m.candidate, 100 * m.difference,
+          100 * m.interval.low, 100 * m.interval.high, m.p, m.p_adjusted, m.method,
+          100 * m.detectable);
+    }
+    for (const Flip& flip : task.flips) {
+      out += fmt::format("    {} {}: \"{}\" -> \"{}\", target \"{}\"\n",
+                         flip.right_to_wrong ? "lost" : "won ", escaped(flip.item),
+                         escaped(flip.baseline_answer, 60), escaped(flip.candidate_answer, 60),
+                         escaped(flip.target, 60));
+    }
+  }
+  out += fmt::format("any change at all: p {:.3g} over {} tasks\n", comparison.overall_p,
+                     comparison.tasks.size());
+  return out;
+}
+
+std::string comparison_markdown(const Comparison& comparison) {
+  std::string out = fmt::format(
+      "Baseline {}, candidate {}.\n\n| task | metric | baseline | candidate | difference, points "
+      "| p (Holm) | right to wrong | wrong to right | identical |\n"
+      "|---|---|--:|--:|---|--:|--:|--:|--:|\n",
+      markdown(run_title(comparison.baseline), 400),
+      markdown(run_title(comparison.candidate), 400));
+  for (const TaskComparison& task : comparison.tasks) {
+    for (const MetricComparison& m : task.metrics) {
+      out += fmt::format(
+          "| {} | {} | {:.2f} % | {:.2f} % | {:+.2f} [{:+.2f}, {:+.2f}] | {:.3g} | {} | {} | {} of "
+          "{} |\n",
+          markdown(task.task), markdown(m.metric), 100 * m.baseline, 100 * m.candidate,
+          100 * m.difference, 100 * m.interval.low, 100 * m.interval.high, m.p_adjusted,
+          task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
+    }
+  }
+  return out;
+}
+
+std::string csv_cell(const std::string& text) {
+  constexpr std::string_view kFormula = "=+-@\t\r";
+  const std::size_t first = text.find_first_not_of(" \n");
+  const std::string_view start =
+      first == std::string::npos ? "" : std::string_view(text).substr(first);
+  bool guard = !start.empty() && kFormula.find(start.front()) != std::string_view::npos;
+  // Full-width = + - @.
+  for (const std::string_view wide : {"\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"}) {
+    guard = guard || start.starts_with(wide);
+  }
+  const std::string safe = (guard ? "'" : "") + text;
+  if (safe.find_first_of(",\"\r\n") == std::string::npos) return safe;
+  return "\"" + replace_all(safe, "\"", "\"\"") + "\"";
+}
+
+std::string comparison_csv(const Comparison& comparison) {
+  std::string out =
+      "baseline_run,candidate_run,task,metric,items,baseline,candidate,difference,standard_error,"
+      "low,high,p,p_adjusted,method,right_to_wrong,wrong_to_right,identical,responses\r\n";
+  for (const TaskComparison& task : comparison.tasks) {
+    for (const MetricComparison& m : task.metrics) {
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+                         csv_cell(comparison.baseline.name), csv_cell(comparison.candidate.name),
+                         csv_cell(task.task), csv_cell(m.metric), task.items, m.baseline,
+                         m.candidate, m.difference, m.standard_error, m.interval.low,
+                         m.interval.high, m.p, m.p_adjusted, csv_cell(m.method),
+                         task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
+    }
+  }
+  return out;
+}
+
+}  // namespace assay::reports

@@ -1,0 +1,271 @@
+#include "reports/gate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "reports/hypothesis.h"
+
+namespace assay::reports {
+
+namespace {
+
+constexpr double kPower = 0.8;
+
+bool fits(const std::string& pattern, const std::string& name) {
+  return pattern == "*" || pattern == name || name.starts_with(pattern + "@");
+}
+
+/// Error at items -> items at which non-inferiority at this margin would show, were nothing lost.
+std::int64_t needed(const MetricComparison& metric, const TaskComparison& task,
+                    const GateRule& rule) {
+  return required_items(metric.standard_error, task.items, rule.margin, rule.alpha, kPower);
+}
+
+GateResult judge_margin(const TaskComparison& task, const MetricComparison& metric,
+                        const GateRule& rule) {
+  GateResult out{.name = task.task + " " + metric.metric, .suite = task.task};
+  out.margin = rule.margin;
+  out.value = metric.difference;
+  out.interval = metric.interval;
+  out.p_adjusted = metric.p_adjusted;
+  const std::string figures = fmt::format(
+      "{:+.2f} points [{:+.2f}, {:+.2f}], {} right to wrong, {} wrong to right, {} p {:.3g}, Holm "
+      "{:.3g}, margin {:.2f}",
+      100 * metric.difference, 100 * metric.interval.low, 100 * metric.interval.high,
+      task.right_to_wrong, task.wrong_to_right, metric.method, metric.p, metric.p_adjusted,
+      100 * rule.margin);
+  if (task.identical == task.responses) {
+    out.reason = fmt::format("all {} responses identical: no change", task.responses);
+  } else if (metric.interval.high < 0 && metric.difference <= -rule.margin &&
+             metric.p_adjusted <= rule.alpha) {
+    out.verdict = GateVerdict::kFail;
+    out.reason = figures;
+  } else if (metric.interval.low > 0) {
+    out.verdict = GateVerdict::kImproved;
+    out.reason = figures;
+  } else if (metric.interval.low > -rule.margin) {
+    out.reason = figures;
+  } else {
+    out.verdict = GateVerdict::kInconclusive;
+    out.items_needed = needed(metric, task, rule);
+    out.reason =
+        fmt::format("{}; {} items, about {} would decide", figures, task.items, out.items_needed);
+  }
+  return out;
+}
+
+/// A reference value has no error of its own: the interval is the candidate's.
+GateResult judge_reference(const TaskComparison& task, const MetricComparison& metric,
+                           const GateRule& rule) {
+  GateResult out{.name = task.task + " " + metric.metric + " against reference",
+                 .suite = task.task};
+  out.margin = rule.margin;
+  out.value = metric.candidate;
+  const bool pass = std::abs(metric.candidate - rule.reference) <= rule.margin;
+  out.verdict = pass ? GateVerdict::kPass : GateVerdict::kFail;
+  out.reason = fmt::format("{:.2f} %, reference {:.2f} %, tolerance {:.2f} points",
+                           100 * metric.candidate, 100 * rule.reference, 100 * rule.margin);
+  return out;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+std::vector<double> speed_values(const store::BenchCaseRecord& bench, const std::string& metric) {
+  std::vector<double> out;
+  for (const store::BenchRepRecord& rep : bench.reps) {
+    if (rep.warmup || !rep.invalid_reason.empty()) continue;
+    for (const auto& [name, value] : rep.values) {
+      if (name == metric) out.push_back(value);
+    }
+  }
+  return out;
+}
+
+GateResult judge_speed(const std::string& name, const std::vector<double>& before,
+                       const std::vector<double>& after, const GateRule& rule) {
+  GateResult out{.name = name + " " + rule.metric, .suite = name};
+  out.margin = rule.margin;
+  if (before.empty() || after.empty() || median(before) <= 0) {
+    out.verdict = GateVerdict::kIncomparable;
+    out.reason = fmt::format("{} and {} valid measurements", before.size(), after.size());
+    return out;
+  }
+  const double change = median(after) / median(before) - 1;
+  const double gain = rule.higher_is_better ? change : -change;
+  const double p = mann_whitney_p(before, after);
+  out.value = change;
+  out.p_adjusted = p;
+  out.reason = fmt::format(
+      "medians {:.4g} and {:.4g}, {:+.2f} %, rank test p {:.3g}, {}+{} "
+      "measurements, margin {:.2f} %",
+      median(before), median(after), 100 * change, p, before.size(), after.size(),
+      100 * rule.margin);
+  if (p <= rule.alpha && gain < -rule.margin) {
+    out.verdict = GateVerdict::kFail;
+  } else if (p <= rule.alpha && gain > rule.margin) {
+    out.verdict = GateVerdict::kImproved;
+  } else if (gain < -rule.margin) {
+    out.verdict = GateVerdict::kInconclusive;
+  }
+  return out;
+}
+
+void check_speed(const store::Store& store, const store::RunRecord& baseline,
+                 const store::RunRecord& candidate, const GateRule& rule, GateReport& report) {
+  const std::vector<store::BenchCaseRecord> before = store.load_bench(baseline.row);
+  const std::vector<store::BenchCaseRecord> after = store.load_bench(candidate.row);
+  std::size_t found = 0;
+  for (const store::BenchCaseRecord& bench : before) {
+    if (!fits(rule.task, bench.name)) continue;
+    ++found;
+    const auto other = std::find_if(after.begin(), after.end(), [&](const auto& entry) {
+      return entry.name == bench.name && entry.params == bench.params;
+    });
+    GateResult result = judge_speed(
+        bench.name, speed_values(bench, rule.metric),
+        other == after.end() ? std::vector<double>{} : speed_values(*other, rule.metric), rule);
+    if (baseline.machine.machine_class != candidate.machine.machine_class) {
+      result.verdict = GateVerdict::kIncomparable;
+      result.reason =
+          "machines " + baseline.machine.machine_class + " and " + candidate.machine.machine_class;
+    }
+    report.results.push_back(std::move(result));
+  }
+  if (found == 0) {
+    report.results.push_back({.name = "speed " + rule.task + " " + rule.metric,
+                              .suite = "speed",
+                              .verdict = GateVerdict::kIncomparable,
+                              .reason = "the baseline has no such measurement"});
+  }
+}
+
+GateResult judge_memory(const store::RunRecord& baseline, const store::RunRecord& candidate,
+                        const GateRule& rule) {
+  GateResult out{.name = "peak memory", .suite = "memory"};
+  out.margin = rule.margin;
+  const auto before = static_cast<double>(baseline.peak_memory_bytes.value_or(0));
+  const auto after = static_cast<double>(candidate.peak_memory_bytes.value_or(0));
+  if (before <= 0 || after <= 0) {
+    out.verdict = GateVerdict::kIncomparable;
+    out.reason = "not measured in both runs";
+    return out;
+  }
+  out.value = after / before - 1;
+  out.verdict = *out.value > rule.margin ? GateVerdict::kFail : GateVerdict::kPass;
+  out.reason = fmt::format("{:.0f} and {:.0f} bytes, {:+.2f} %, margin {:.2f} %", before, after,
+                           100 * *out.value, 100 * rule.margin);
+  return out;
+}
+
+/// Family-wise over the margin rules: the level is spent once, not once a task.
+void check_tasks(const GateRule& rule, const Comparison& comparison, GateReport& report) {
+  std::size_t found = 0;
+  for (const TaskComparison& task : comparison.tasks) {
+    if (!fits(rule.task, task.task)) continue;
+    if (rule.kind == GateRule::Kind::kUnscored) {
+      ++found;
+      GateResult result{.name = task.task + " unscored", .suite = task.task};
+      result.verdict = task.unscored > rule.max_unscored ? GateVerdict::kFail : GateVerdict::kPass;
+      result.reason =
+          fmt::format("{} unscored responses, {} allowed", task.unscored, rule.max_unscored);
+      report.results.push_back(std::move(result));
+      continue;
+    }
+    for (const MetricComparison& metric : task.metrics) {
+      const bool headline = &metric == &task.metrics.front();
+      if (rule.metric.empty() ? !headline : rule.metric != metric.metric) continue;
+      ++found;
+      report.results.push_back(rule.kind == GateRule::Kind::kReference
+                                   ? judge_reference(task, metric, rule)
+                                   : judge_margin(task, metric, rule));
+    }
+  }
+  if (found > 0) return;
+  report.results.push_back({.name = rule.task + " " + rule.metric,
+                            .suite = rule.task,
+                            .verdict = GateVerdict::kIncomparable,
+                            .reason = "the runs have no such task or metric in common"});
+}
+
+void add_missing_tasks(const Comparison& comparison, GateReport& report) {
+  for (const std::string& task : comparison.only_baseline) {
+    report.results.push_back({.name = task,
+                              .suite = task,
+                              .verdict = GateVerdict::kIncomparable,
+                              .reason = "the candidate has not run this task of the baseline"});
+  }
+}
+
+}  // namespace
+
+const char* gate_verdict_name(GateVerdict verdict) {
+  constexpr const char* kNames[] = {"pass", "improved", "fail", "inconclusive", "incomparable"};
+  return kNames[static_cast<int>(verdict)];
+}
+
+GateVerdict GateReport::verdict() const {
+  const auto any = [&](GateVerdict wanted) {
+    return std::any_of(results.begin(), results.end(),
+                       [&](const GateResult& result) { return result.verdict == wanted; });
+  };
+  for (const GateVerdict verdict :
+       {GateVerdict::kIncomparable, GateVerdict::kFail, GateVerdict::kInconclusive}) {
+    if (any(verdict)) return verdict;
+  }
+  return GateVerdict::kPass;
+}
+
+ExitCode GateReport::exit_code() const {
+  switch (verdict()) {
+    case GateVerdict::kIncomparable:
+      return ExitCode::kIncomparable;
+    case GateVerdict::kFail:
+      return ExitCode::kGateFailed;
+    case GateVerdict::kInconclusive:
+      return inconclusive_fails ? ExitCode::kInconclusive : ExitCode::kOk;
+    default:
+      return ExitCode::kOk;
+  }
+}
+
+GateReport check_gates(const store::Store& store, const store::RunRecord& baseline,
+                       const store::RunRecord& candidate, const GatePolicy& policy) {
+  GateReport report{.baseline = baseline.name, .candidate = candidate.name};
+  report.inconclusive_fails = policy.inconclusive_fails;
+  CompareOptions options;
+  for (const GateRule& rule : policy.rules) {
+    if (rule.kind == GateRule::Kind::kMargin) options.alpha = std::min(options.alpha, rule.alpha);
+  }
+  const bool about_tasks = std::any_of(policy.rules.begin(), policy.rules.end(), [](auto& rule) {
+    return rule.kind != GateRule::Kind::kSpeed && rule.kind != GateRule::Kind::kMemory;
+  });
+  if (about_tasks) {
+    try {
+      report.comparison = compare_runs(store, baseline, candidate, options);
+      add_missing_tasks(*report.comparison, report);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kIncomparable) throw;
+      report.results.push_back({.name = "comparison",
+                                .suite = "comparison",
+                                .verdict = GateVerdict::kIncomparable,
+                                .reason = error.what()});
+    }
+  }
+  for (const GateRule& rule : policy.rules) {
+    if (rule.kind == GateRule::Kind::kSpeed) {
+      check_speed(store, baseline, candidate, rule, report);
+    } else if (rule.kind == GateRule::Kind::kMemory) {
+      report.results.push_back(judge_memory(baseline, candidate, rule));
+    } else if (report.comparison) {
+      check_tasks(rule, *report.comparison, report);
+    }
+  }
+  return report;
+}
+
+}  // namespace assay::reports

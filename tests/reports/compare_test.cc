@@ -1,0 +1,157 @@
+// Comparison and gates on small stores whose figures are known by counting.
+#include "reports/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "reports/gate.h"
+#include "tests/store/fixture.h"
+#include "tests/support/shared_data.h"
+
+namespace assay::reports {
+namespace {
+
+using ::assay::test::error_message;
+using ::testing::HasSubstr;
+
+class CompareTest : public ::testing::Test {
+ protected:
+  /// A finished run; '1' in `verdicts` is a correct item, '0' a wrong one, 'u' unscored.
+  store::RunRecord add_run(const std::string& verdicts, store::RunTaskRecord task,
+                           const std::string& prompt = "") {
+    const store::RunRecord run =
+        store_.load_run(store_.create_run(test::example_run(), std::vector{task}));
+    store::RunWriter writer(store_, run.row, run.machine);
+    std::vector<store::SampleRecord> samples;
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+      samples.push_back(test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1'));
+      samples.back().generation.prompt.text += prompt;
+      if (verdicts[i] == 'u') {
+        samples.back().score =
+            store::ScoreRecord{.verdict = store::Verdict::kUnscored, .reason = "sandbox"};
+      }
+    }
+    writer.add(store_.load_tasks(run.row)[0].row, samples);
+    writer.finish(store::RunStatus::kDone);
+    return store_.load_run(run.name);
+  }
+  store::RunRecord add_run(const std::string& verdicts) {
+    return add_run(verdicts, test::example_task());
+  }
+
+  test::TemporaryFolder folder_;
+  store::Store store_ = store::Store::open(folder_.path() / "results.db", store::OpenMode::kCreate);
+};
+
+TEST_F(CompareTest, CountsFlipsAndListsThemWithBothResponses) {
+  const auto a = add_run("1111100000");
+  const auto b = add_run("1110110000");
+  const Comparison comparison = compare_runs(store_, a, b);
+  ASSERT_EQ(comparison.tasks.size(), 1U);
+  const TaskComparison& task = comparison.tasks[0];
+  EXPECT_EQ(task.items, 10);
+  EXPECT_EQ(task.right_to_wrong, 1);
+  EXPECT_EQ(task.wrong_to_right, 1);
+  EXPECT_EQ(task.identical, 8);
+  ASSERT_EQ(task.flips.size(), 2U);
+  EXPECT_EQ(task.flips[0].item, "gsm8k/test/3");
+  EXPECT_TRUE(task.flips[0].right_to_wrong);
+  EXPECT_EQ(task.flips[0].candidate_response, "the answer is 8");
+  EXPECT_EQ(task.metrics[0].difference, 0);
+  EXPECT_EQ(task.metrics[0].p, 1);
+}
+
+TEST_F(CompareTest, TenLostItemsGiveTheExactMcNemarP) {
+  const auto a = add_run(std::string(40, '1'));
+  const auto b = add_run(std::string(10, '0') + std::string(30, '1'));
+  const MetricComparison metric = compare_runs(store_, a, b).tasks[0].metrics[0];
+  EXPECT_DOUBLE_EQ(metric.difference, -0.25);
+  EXPECT_NEAR(metric.p, 2.0 / 1024, 1e-15);
+  EXPECT_EQ(metric.method, "exact McNemar");
+  EXPECT_NEAR(metric.standard_error, std::sqrt(0.25 * 0.75 / 39), 1e-12);
+}
+
+TEST_F(CompareTest, RefusesOtherDataProtocolPromptsAndItemsByName) {
+  const auto a = add_run("111");
+  store::RunTaskRecord task = test::example_task();
+  task.dataset_digest = sha256_hex("other");
+  const auto data = add_run("111", task);
+  EXPECT_THAT(error_message([&] { compare_runs(store_, a, data); }), HasSubstr("data set"));
+  task = test::example_task();
+  task.protocol_version = 2;
+  const auto version = add_run("111", task);
+  EXPECT_THAT(error_message([&] { compare_runs(store_, a, version); }),
+              HasSubstr("protocol version 1 and 2"));
+  const auto prompt = add_run("111", test::example_task(), " please");
+  EXPECT_THAT(error_message([&] { compare_runs(store_, a, prompt); }),
+              HasSubstr("prompts differ, first for gsm8k/test/0"));
+  const auto fewer = add_run("11");
+  EXPECT_THAT(error_message([&] { compare_runs(store_, a, fewer); }), HasSubstr("--common-items"));
+  EXPECT_EQ(compare_runs(store_, a, fewer, {.common_items = true}).tasks[0].items, 2);
+}
+
+TEST_F(CompareTest, UnscoredResponsesLeaveTheirItemsOutAndAreCounted) {
+  const TaskComparison task = compare_runs(store_, add_run("1111"), add_run("11u0")).tasks[0];
+  EXPECT_EQ(task.items, 3);
+  EXPECT_EQ(task.unscored, 1);
+  EXPECT_EQ(task.right_to_wrong, 1);
+}
+
+TEST_F(CompareTest, GateVerdictsFollowTheirRule) {
+  const std::string good(400, '1');
+  const auto base = add_run(good);
+  const auto verdict = [&](const std::string& candidate) {
+    return check_gates(store_, base, add_run(candidate), default_policy());
+  };
+  EXPECT_EQ(verdict(good).exit_code(), ExitCode::kOk);
+  EXPECT_THAT(verdict(good).results[0].reason, HasSubstr("identical"));
+  const GateReport lost = verdict(std::string(40, '0') + std::string(360, '1'));
+  EXPECT_EQ(lost.exit_code(), ExitCode::kGateFailed);
+  EXPECT_THAT(gate_junit(lost), HasSubstr("<failure type=\"regression\""));
+  GateReport few = verdict("000" + std::string(397, '1'));
+  EXPECT_EQ(few.verdict(), GateVerdict::kInconclusive);
+  EXPECT_EQ(few.exit_code(), ExitCode::kOk);
+  few.inconclusive_fails = true;
+  EXPECT_EQ(few.exit_code(), ExitCode::kInconclusive);
+  EXPECT_GT(few.results[0].items_needed, 400);
+  EXPECT_EQ(verdict("1").exit_code(), ExitCode::kIncomparable);
+}
+
+TEST_F(CompareTest, SpeedNeedsMarginAndRankTest) {
+  const auto a = add_run("1");
+  const auto b = add_run("1");
+  const auto measure = [&](const store::RunRecord& run, double scale) {
+    store::BenchCaseRecord bench{"latency/isl:8", "latency", Json(), {}};
+    for (int i = 0; i < 6; ++i) {
+      bench.reps.push_back(
+          {i, i, false, "", 1, "", Json(), {{"tpot_ms", scale * (10 + 0.01 * i)}}});
+    }
+    store_.add_bench(run.row, std::vector{bench});
+  };
+  measure(a, 1.0);
+  measure(b, 1.1);
+  GateRule rule{.kind = GateRule::Kind::kSpeed, .task = "*", .metric = "tpot_ms", .margin = 0.03};
+  rule.higher_is_better = false;
+  EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kFail);
+  EXPECT_EQ(check_gates(store_, b, a, {{rule}, false}).results[0].verdict, GateVerdict::kImproved);
+  rule.margin = 0.2;
+  EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kPass);
+}
+
+TEST(GatePolicy, AMisspeltKeyIsAnErrorWithPlaceAndSuggestion) {
+  const JsonSource source{"p.jsonc", R"([{"task": "gsm8k", "margin_point": 1}])"};
+  const std::string message =
+      error_message([&] { parse_policy(parse_json(source.text, source.name), source); });
+  EXPECT_THAT(message, HasSubstr("p.jsonc:1"));
+  EXPECT_THAT(message, HasSubstr("margin_points"));
+}
+
+TEST(CompareCsv, FormulasAreDefused) {
+  EXPECT_EQ(csv_cell("=1+1"), "'=1+1");
+  EXPECT_EQ(csv_cell("  @x"), "'  @x");
+  EXPECT_EQ(csv_cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+  EXPECT_EQ(csv_cell("plain"), "plain");
+}
+
+}  // namespace
+}  // namespace assay::reports
