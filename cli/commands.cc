@@ -14,6 +14,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_models(app, chosen);
   add_suites(app, chosen);
   add_generate(app, chosen);
+  add_datasets(app, chosen);
 }
 
 }  // namespace assay::cli

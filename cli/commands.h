@@ -12,6 +12,7 @@ void add_commands(CLI::App& app, Chosen& chosen);
 void add_compare(CLI::App& app, Chosen& chosen);
 void add_gate(CLI::App& app, Chosen& chosen);
 void add_runs(CLI::App& app, Chosen& chosen);
+void add_datasets(CLI::App& app, Chosen& chosen);
 void add_extract(CLI::App& app, Chosen& chosen);
 void add_generate(CLI::App& app, Chosen& chosen);
 void add_run(CLI::App& app, Chosen& chosen);

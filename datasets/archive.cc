@@ -166,9 +166,10 @@ std::vector<ArchiveMember> read_archive_members(std::string_view bytes, std::str
   archive_read_support_filter_gzip(reader.get());
   open_bytes(reader.get(), bytes, source);
   return read_members(reader.get(), source, bytes.size(), [&](const std::string& path) {
+    const std::string rooted = "/" + path;
     return std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) {
-      return path.size() >= ending.size() &&
-             path.compare(path.size() - ending.size(), ending.size(), ending) == 0;
+      return rooted.size() >= ending.size() &&
+             rooted.compare(rooted.size() - ending.size(), ending.size(), ending) == 0;
     });
   });
 }

@@ -26,8 +26,8 @@ std::string read_zip_member(std::string_view bytes, std::string_view source,
 std::vector<ArchiveMember> read_tar(std::string_view bytes, std::string_view source,
                                     std::string_view prefix);
 
-/// The regular files of a zip or a (plain or gzip) tar whose path ends in one of `endings`; the
-/// same rules.
+/// The regular files of a zip or a (plain or gzip) tar whose path, with "/" before it, ends in one
+/// of `endings`; the same rules.
 std::vector<ArchiveMember> read_archive_members(std::string_view bytes, std::string_view source,
                                                 const std::vector<std::string>& endings);
 

@@ -239,18 +239,6 @@ std::vector<std::pair<const DataFile*, fs::path>> choose_files(const Manifest& m
   return chosen;
 }
 
-/// What differs from the manifest, or "".
-std::string difference(const DataFile& file, const LoadedFile& loaded) {
-  const auto count = static_cast<std::int64_t>(loaded.records.size() + loaded.bad.size());
-  if (count != file.records) {
-    return fmt::format("{} records, {} were published", count, file.records);
-  }
-  if (loaded.sha256 != file.sha256) {
-    return fmt::format("sha256 is {}, published is {}", loaded.sha256, file.sha256);
-  }
-  return "";
-}
-
 /// For data sets of somebody's own: the files of a split whose groups are whatever lies there,
 /// found by the form of the published names ("mmlu/test/<group>_test.csv"). Empty for data sets
 /// without groups.
@@ -285,6 +273,17 @@ Manifest own_groups(const Manifest& manifest, const std::string& split, const fs
 }
 
 }  // namespace
+
+std::string difference(const DataFile& file, const LoadedFile& loaded) {
+  const auto count = static_cast<std::int64_t>(loaded.records.size() + loaded.bad.size());
+  if (count != file.records) {
+    return fmt::format("{} records, {} were published", count, file.records);
+  }
+  if (loaded.sha256 != file.sha256) {
+    return fmt::format("sha256 is {}, published is {}", loaded.sha256, file.sha256);
+  }
+  return "";
+}
 
 std::optional<fs::path> find_file(const DataFile& file, const fs::path& folder) {
   for (const std::string& name : {file.path, file.path + ".gz"}) {

@@ -51,4 +51,7 @@ struct LoadedFile {
 LoadedFile load_file(const Manifest& manifest, const DataFile& file,
                      const std::filesystem::path& path, bool skip_bad = false);
 
+/// How count or digest differ from the published ones, for messages; "" where they do not.
+std::string difference(const DataFile& file, const LoadedFile& loaded);
+
 }  // namespace assay::datasets

@@ -122,6 +122,8 @@ class Benchmark {
 
 /// Every benchmark of the program, in alphabetical order of their folders.
 std::span<const Benchmark* const> all_benchmarks();
+/// The data set of every folder, in the same order.
+std::span<const Manifest* const> all_manifests();
 /// By name ("gsm8k"). Throws: Error(kInput) with a suggestion.
 const Benchmark& find_benchmark(std::string_view name);
 struct TaskName {
