@@ -9,6 +9,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_gate(app, chosen);
   add_runs(app, chosen);
   add_score(app, chosen);
+  add_equal(app, chosen);
   add_extract(app, chosen);
   add_tokenize(app, chosen);
   add_models(app, chosen);

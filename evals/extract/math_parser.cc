@@ -3,9 +3,9 @@
 #include <set>
 #include <utility>
 
-#include "base/text.h"
 #include "evals/extract/latex_tokens.h"
 #include "evals/extract/math_node.h"
+#include "evals/extract/math_words.h"
 
 namespace assay::evals {
 namespace {
@@ -17,24 +17,6 @@ constexpr std::size_t kMaxBytes = 8192;
 constexpr int kMaxDepth = 40;
 
 struct SyntaxError {};
-
-MathNode make(Kind kind, std::string text, std::vector<MathNode> items = {}) {
-  return {kind, std::move(text), std::move(items)};
-}
-
-bool is_function(std::string_view name) {
-  static const std::set<std::string_view> kNames = {
-      "sin",    "cos",  "tan",  "cot",  "sec", "csc", "arcsin", "arccos",
-      "arctan", "sinh", "cosh", "tanh", "log", "ln",  "exp",    "gcd",
-      "lcm",    "max",  "min",  "lg",   "det", "deg", "arg"};
-  return kNames.contains(name);
-}
-
-bool is_accent(std::string_view name) {
-  static const std::set<std::string_view> kNames = {
-      "overline", "vec", "hat", "bar", "tilde", "overrightarrow", "widehat", "underline"};
-  return kNames.contains(name);
-}
 
 class Parser {
  public:
@@ -100,16 +82,13 @@ class Parser {
   }
 
   std::string relation_operator() {
-    static const std::vector<std::pair<std::string, std::string>> kCommands = {
-        {"le", "<="}, {"ge", ">="},    {"ne", "!="},    {"in", "in"},     {"lt", "<"},
-        {"gt", ">"},  {"equiv", "=="}, {"approx", "~"}, {"subset", "sub"}};
     if (now().kind == Token::Kind::kSign && (sign("=") || sign("<") || sign(">"))) {
       return tokens_[at_++].text;
     }
-    for (const auto& [name, meaning] : kCommands) {
-      if (take_command(name)) return meaning;
-    }
-    return "";
+    if (now().kind != Token::Kind::kCommand) return "";
+    std::string meaning(relation_meaning(now().text));
+    if (!meaning.empty()) ++at_;
+    return meaning;
   }
 
   MathNode relation() {
@@ -228,14 +207,6 @@ class Parser {
     return true;
   }
 
-  static bool proper(const MathNode& node) {
-    if (node.kind != Kind::kQuotient) return false;
-    const MathNode& a = node.items[0];
-    const MathNode& b = node.items[1];
-    if (a.kind != Kind::kNumber || b.kind != Kind::kNumber) return false;
-    return a.text.size() < b.text.size() || (a.text.size() == b.text.size() && a.text < b.text);
-  }
-
   MathNode unit(MathNode left) {
     std::string text;
     while (now().kind == Token::Kind::kWord)
@@ -245,17 +216,12 @@ class Parser {
   }
 
   bool starts_factor() const {
-    static const std::set<std::string_view> kStops = {
-        "cup",   "cap",      "in",        "le",     "ge",     "ne",     "pm",
-        "mp",    "setminus", "backslash", "rfloor", "rceil",  "}",      "rangle",
-        "lt",    "gt",       "equiv",     "approx", "subset", "end",    "newrow",
-        "colon", "cdot",     "times",     "div",    "ast",    "degree", "%"};
     switch (now().kind) {
       case Token::Kind::kNumber:
       case Token::Kind::kLetter:
         return true;
       case Token::Kind::kCommand:
-        return !kStops.contains(now().text);
+        return !ends_operand(now().text);
       case Token::Kind::kSign:
         return sign("(") || sign("[") || sign("{") || (sign("|") && bars_ == 0);
       default:
@@ -421,9 +387,7 @@ class Parser {
     }
     if (is_accent(name)) return make(Kind::kCall, name, {argument()});
     if (is_function(name)) return function(name);
-    static const std::set<std::string_view> kRefused = {
-        "Rightarrow", "implies", "to", "end", "newrow", "&", "sum", "int", "prod", "lim"};
-    if (kRefused.contains(name)) throw SyntaxError{};
+    if (is_refused(name)) throw SyntaxError{};
     return symbol(name == "inf" ? "infty" : name);
   }
 
@@ -433,7 +397,6 @@ class Parser {
       index = sum();
       expect_sign("]");
     }
-    MathNode one = make(Kind::kNumber, "1");
     MathNode inside = sign("{") ? group() : atom();
     return make(Kind::kCall, "root", {std::move(inside), std::move(index)});
   }
@@ -532,16 +495,6 @@ std::optional<ParsedMath> parse_math(std::string_view text, CommaReading reading
   } catch (const SyntaxError&) {
     return std::nullopt;
   }
-}
-
-std::string text_form(std::string_view text) {
-  std::string out;
-  for (const LatexToken& token : latex_tokens(latex_clean(text), CommaReading::kThousands).tokens) {
-    const bool wrapping = token.text == "(" || token.text == ")" || token.text == "{" ||
-                          token.text == "}" || token.text == "." || token.text == "'";
-    if (!wrapping) out += replace_all(replace_all(to_lower_ascii(token.text), " ", ""), ".", "");
-  }
-  return out;
 }
 
 }  // namespace assay::evals
