@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "evals/sandbox/sandbox_client.h"
 
 namespace {
 
@@ -60,7 +61,15 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int
   return std::string(error.what()) + "; see assay --help";
 }
 
+/// Commands that may run model-written programs: the process that starts sandboxes is forked while
+/// this one has no thread, connection or secret yet.
+bool needs_spawner(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  return command == "run" || command == "score" || command == "doctor";
+}
+
 int run(int argc, char** argv) {
+  if (needs_spawner(argc, argv)) assay::evals::start_sandbox_spawner(argc, argv);
   CLI::App app{
       "What a quantization setting costs a Llama model in accuracy and what it buys in speed.",
       "assay"};

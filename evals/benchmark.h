@@ -100,6 +100,9 @@ class Benchmark {
   /// The first is `assay`: our own words, with the card's shots, limits, extraction, aggregation.
   [[nodiscard]] virtual std::span<const Protocol> protocols() const = 0;
 
+  /// True when scoring runs model-written programs: such a task needs a sandbox.
+  [[nodiscard]] virtual bool runs_code() const { return false; }
+
   /// Throws: Error(kInput) with file and line for a record that does not fit.
   [[nodiscard]] virtual Sample to_sample(const Record& record) const = 0;
   /// Every sample in a record: one, but where a file holds all worked examples in one record.

@@ -108,6 +108,7 @@ class HumanEval : public Benchmark {
     return "HumanEval: Python functions from docstrings";
   }
   [[nodiscard]] const Manifest& manifest() const override { return humaneval_manifest(); }
+  [[nodiscard]] bool runs_code() const override { return true; }
   [[nodiscard]] std::span<const Protocol> protocols() const override { return all_protocols(); }
 
   [[nodiscard]] Sample to_sample(const Record& record) const override {

@@ -1,0 +1,119 @@
+// assay doctor: what this machine can do.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "evals/benchmark.h"
+#include "evals/sandbox/sandbox_client.h"
+
+namespace assay::cli {
+namespace {
+
+struct DoctorOptions {
+  std::string data;
+  std::string python;
+  bool json = false;
+};
+
+std::vector<std::string> cpu_features() {
+  std::vector<std::string> found;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const auto add = [&](const char* name, int present) {
+    if (present != 0) found.emplace_back(name);
+  };
+  add("sse4.2", __builtin_cpu_supports("sse4.2"));
+  add("avx2", __builtin_cpu_supports("avx2"));
+  add("fma", __builtin_cpu_supports("fma"));
+  add("avx512f", __builtin_cpu_supports("avx512f"));
+  add("avx512bw", __builtin_cpu_supports("avx512bw"));
+  add("avx512vnni", __builtin_cpu_supports("avx512vnni"));
+  add("avx512bf16", __builtin_cpu_supports("avx512bf16"));
+#endif
+  return found;
+}
+
+Json sandbox_report(const evals::SandboxStrength& strength) {
+  Json out;
+  out.set("strength", strength.problem.empty() ? strength.summary : std::string("none"));
+  out.set("problem", strength.problem);
+  out.set("interpreter", strength.interpreter);
+  Json checks(Json::Object{});
+  for (const auto& check : strength.checks) checks.set(check.name, check.holds);
+  out.set("checks", std::move(checks));
+  return out;
+}
+
+/// For each data set: how many of its files lie below `folder`.
+Json data_report(const std::string& folder) {
+  Json out(Json::Object{});
+  if (folder.empty()) return out;
+  for (const evals::Benchmark* benchmark : evals::all_benchmarks()) {
+    const datasets::Manifest& manifest = benchmark->manifest();
+    std::int64_t found = 0;
+    for (const datasets::DataFile& file : manifest.files) {
+      std::error_code code;
+      const std::filesystem::path path = std::filesystem::path(folder) / file.path;
+      const bool here = std::filesystem::exists(path, code) ||
+                        std::filesystem::exists(path.string() + ".gz", code);
+      found += here ? 1 : 0;
+    }
+    Json line;
+    line.set("files", found);
+    line.set("of", manifest.files.size());
+    out.set(benchmark->name(), std::move(line));
+  }
+  return out;
+}
+
+ExitCode doctor(const DoctorOptions& options) {
+  Json report;
+  Json::Array features;
+  for (const std::string& name : cpu_features()) features.emplace_back(name);
+  report.set("cpu", std::move(features));
+  evals::SandboxOptions wanted;
+  wanted.interpreter = options.python;
+  report.set("sandbox", sandbox_report(evals::measure_sandbox(wanted)));
+  report.set("data", data_report(options.data));
+  if (options.json) {
+    fmt::print("{}\n", report.dump());
+    return ExitCode::kOk;
+  }
+  fmt::print("cpu      ");
+  for (const Json& name : report.at("cpu").as_array()) fmt::print(" {}", name.as_string());
+  fmt::print("\n");
+  const Json& sandbox = report.at("sandbox");
+  fmt::print("sandbox   {}\n", sandbox.at("strength").as_string());
+  if (!sandbox.at("problem").as_string().empty()) {
+    fmt::print("          {}\n", sandbox.at("problem").as_string());
+  }
+  for (const auto& [name, holds] : sandbox.at("checks").as_object()) {
+    fmt::print("          {}: {}\n", name, holds.as_bool() ? "holds" : "FAILS");
+  }
+  fmt::print("python    {}\n", sandbox.at("interpreter").as_string());
+  for (const auto& [name, line] : report.at("data").as_object()) {
+    fmt::print("data      {}: {} of {} files\n", name, line.at("files").as_int(),
+               line.at("of").as_int());
+  }
+  if (options.data.empty()) fmt::print("data      not looked for: --data or ASSAY_DATA\n");
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Chosen& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "What this machine can do");
+  auto options = std::make_shared<DoctorOptions>();
+  command->add_option("--data", options->data, "Folder with one folder a data set")
+      ->envname("ASSAY_DATA");
+  command->add_option("--python", options->python, "Python that runs model-written programs");
+  command->add_flag("--json", options->json, "One JSON document on stdout");
+  command->callback([&chosen, options] { chosen.action = [options] { return doctor(*options); }; });
+}
+
+}  // namespace assay::cli
