@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -181,5 +180,12 @@ std::unique_ptr<const evals::LanguageData> load_language_data(const LanguageFold
 }
 
 bool uses_language_data(std::string_view benchmark) { return benchmark == "ifeval"; }
+
+std::unique_ptr<const evals::LanguageData> language_data_for(const Suite& suite,
+                                                             const fs::path& data) {
+  const bool used = std::ranges::any_of(
+      suite.tasks, [](const SuiteTask& task) { return uses_language_data(task.task); });
+  return used ? load_language_data(language_folders(data)) : nullptr;
+}
 
 }  // namespace assay::suites

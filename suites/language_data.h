@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "evals/benchmark.h"
 #include "evals/ifeval/language_data.h"
+#include "suites/suite.h"
 
 namespace assay::suites {
 
@@ -30,5 +30,9 @@ std::unique_ptr<const evals::LanguageData> load_language_data(const LanguageFold
 
 /// Whether the scorer of the benchmark reads the data.
 bool uses_language_data(std::string_view benchmark);
+/// What the tasks of a suite need, null for nothing: for `RunnerOptions::scoring.language`, and its
+/// status for `RunnerOptions::language_data`. Throws: as `load_language_data`.
+std::unique_ptr<const evals::LanguageData> language_data_for(const Suite& suite,
+                                                             const std::filesystem::path& data);
 
 }  // namespace assay::suites

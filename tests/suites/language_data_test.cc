@@ -94,6 +94,20 @@ TEST_F(LanguageDataTest, WhatIsNowhereHasAStandInAndTheStatusSaysSo) {
             "are unscored");
 }
 
+TEST_F(LanguageDataTest, OnlySuitesWithIfevalReadIt) {
+  write_packed("data/language_data");
+  EXPECT_EQ(language_data_for({.tasks = {{.task = "gsm8k"}}}, at("data")), nullptr);
+  const Suite suite{.tasks = {{.task = "gsm8k"}, {.task = "ifeval"}}};
+  ::unsetenv("ASSAY_LANGUAGE_DATA");
+  const auto found = language_data_for(suite, at("data"));
+  ASSERT_NE(found, nullptr);
+  EXPECT_NE(found->status.find(at("data/language_data").string()), std::string::npos);
+  write("named/punkt_english.json", kPunkt);
+  ::setenv("ASSAY_LANGUAGE_DATA", at("named").c_str(), 1);
+  EXPECT_TRUE(language_data_for(suite, at("data"))->punkt.has_value());
+  ::unsetenv("ASSAY_LANGUAGE_DATA");
+}
+
 TEST_F(LanguageDataTest, ANamedFolderWithoutAnyPartIsAnError) {
   for (const char* folder : {"missing", "empty"}) {
     fs::create_directories(at("empty"));
