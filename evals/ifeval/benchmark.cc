@@ -115,7 +115,7 @@ Score Ifeval::score(const Sample& sample, const Response& response,
   for (const Instruction& in : instructions_of(sample.extra, sample.question, sample.id)) {
     const Followed strict = follows_strict(in, text, context.language);
     const Followed loose =
-        strict == Followed::kYes ? strict : follows_loose(in, text, context.language);
+        strict != Followed::kNo ? strict : follows_loose(in, text, context.language);
     if (strict == Followed::kUnknown || loose == Followed::kUnknown) {
       return {.verdict = Verdict::kUnscored, .reason = in.id + unknown_reason(in)};
     }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <map>
 
 #include "base/file.h"
@@ -126,6 +128,23 @@ TEST(Ifeval, EveryPublishedVerdictOfGpt4IsReproduced) {
     EXPECT_EQ(held, strict ? 693 : 709);
     EXPECT_EQ(all, 828);
   }
+}
+
+// Backtracking that doubles with each character ends as "unknown" after a fixed number of steps;
+// many cheap matches in a long text do not.
+TEST(Ifeval, APatternThatIsTooCostlyLeavesTheResponseUnscored) {
+  const auto follows = [](const char* keyword, const std::u32string& text) {
+    const Json arguments = parse_json(
+        fmt::format(R"({{"relation": "at least", "keyword": "{}", "frequency": 1}})", keyword), "");
+    return follows_strict(parse_instruction("keywords:frequency", arguments, "", "test"), text,
+                          nullptr);
+  };
+  EXPECT_EQ(follows("(x+x+)+y", std::u32string(40, U'x')), Followed::kUnknown);
+  EXPECT_EQ(follows("(x+x+)+y", std::u32string(40, U'x') + U"y"), Followed::kYes);
+  std::u32string longer;
+  for (int i = 0; i < 20'000; ++i) longer += U"word ";
+  EXPECT_EQ(follows("w.rd", longer), Followed::kYes);
+  EXPECT_EQ(follows("w[aeu]rd", longer), Followed::kNo);
 }
 
 }  // namespace
