@@ -17,6 +17,7 @@ void add_equal(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_extract(CLI::App& app, Chosen& chosen);
 void add_generate(CLI::App& app, Chosen& chosen);
+void add_report(CLI::App& app, Chosen& chosen);
 void add_run(CLI::App& app, Chosen& chosen);
 void add_score(CLI::App& app, Chosen& chosen);
 void add_models(CLI::App& app, Chosen& chosen);
