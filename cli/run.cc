@@ -14,9 +14,12 @@
 #include "cli/store_path.h"
 #include "cli/version.h"
 #include "engine/generator.h"
+#include "evals/benchmark.h"
 #include "evals/interval.h"
+#include "evals/sandbox/sandbox_client.h"
 #include "store/store.h"
 #include "suites/interrupt.h"
+#include "suites/language_data.h"
 #include "suites/runner.h"
 #include "suites/summary.h"
 
@@ -173,6 +176,30 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   return options;
 }
 
+/// What the scorers of the suite's tasks need beside the responses.
+struct Scorers {
+  std::unique_ptr<evals::Sandbox> sandbox;
+  std::unique_ptr<const evals::LanguageData> language;
+};
+
+Scorers make_scorers(const RunArguments& a, const suites::Suite& suite,
+                     suites::RunnerOptions& options) {
+  Scorers out;
+  for (const suites::SuiteTask& task : suite.tasks) {
+    if (!out.sandbox && evals::find_benchmark(task.task).runs_code()) {
+      const auto level = a.unsafe_exec ? evals::SandboxLevel::kUnsafe : evals::SandboxLevel::kFull;
+      out.sandbox = evals::make_sandbox({.level = level, .parallel = a.score_threads});
+    }
+    if (!out.language && suites::uses_language_data(task.task)) {
+      out.language = suites::load_language_data(suites::language_folders(options.plan.data));
+      options.language_data = out.language->status;
+    }
+  }
+  options.scoring.sandbox = out.sandbox.get();
+  options.scoring.language = out.language.get();
+  return out;
+}
+
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
   fmt::print("{}  {}  {}\n", run.name, run.model.name,
@@ -214,7 +241,8 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
 ExitCode run(const RunArguments& a) {
   suites::Suite suite = suites::load_suite(a.suite);
   apply(a, suite);
-  const suites::RunnerOptions options = runner_options(a, suite);
+  suites::RunnerOptions options = runner_options(a, suite);
+  const Scorers scorers = make_scorers(a, suite, options);
   suites::install_interrupt_handlers();
   const std::filesystem::path path = store_path(a.db, true);
   FreshStoreGuard guard(path);
