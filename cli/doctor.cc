@@ -8,6 +8,8 @@
 
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "engine/cuda/devices.h"
+#include "engine/ops/cpu_kernels.h"
 #include "evals/benchmark.h"
 #include "evals/sandbox/sandbox_client.h"
 
@@ -71,11 +73,49 @@ Json data_report(const std::string& folder) {
   return out;
 }
 
+Json cuda_report() {
+  const engine::GpuReport gpus = engine::gpu_report();
+  Json out;
+  out.set("built", gpus.built);
+  out.set("architectures", gpus.architectures);
+  out.set("runtime", gpus.runtime);
+  out.set("driver", gpus.driver);
+  out.set("problem", gpus.problem);
+  Json devices{Json::Array{}};
+  for (const engine::GpuDevice& gpu : gpus.devices) {
+    Json device;
+    device.set("name", gpu.name);
+    device.set("capability", fmt::format("{}.{}", gpu.capability_major, gpu.capability_minor));
+    device.set("multiprocessors", gpu.multiprocessors);
+    device.set("memory_bytes", gpu.memory_bytes);
+    device.set("free_bytes", gpu.free_bytes);
+    devices.push_back(std::move(device));
+  }
+  out.set("devices", std::move(devices));
+  return out;
+}
+
+void print_cuda(const Json& cuda) {
+  if (cuda.at("built").as_bool()) {
+    fmt::print("cuda      backend built for {}, runtime {}; it has no kernels yet\n",
+               cuda.at("architectures").as_string(), cuda.at("runtime").as_string());
+  }
+  if (!cuda.at("problem").as_string().empty()) {
+    fmt::print("cuda      no device: {}\n", cuda.at("problem").as_string());
+  }
+  for (const Json& device : cuda.at("devices").as_array()) {
+    fmt::print("cuda      {}, capability {}, {} GiB\n", device.at("name").as_string(),
+               device.at("capability").as_string(), device.at("memory_bytes").as_int() >> 30);
+  }
+}
+
 ExitCode doctor(const DoctorOptions& options) {
   Json report;
   Json::Array features;
   for (const std::string& name : cpu_features()) features.emplace_back(name);
   report.set("cpu", std::move(features));
+  report.set("kernels", engine::available_cpu_kernels().front());
+  report.set("cuda", cuda_report());
   evals::SandboxOptions wanted;
   wanted.interpreter = options.python;
   report.set("sandbox", sandbox_report(evals::measure_sandbox(wanted)));
@@ -86,7 +126,8 @@ ExitCode doctor(const DoctorOptions& options) {
   }
   fmt::print("cpu      ");
   for (const Json& name : report.at("cpu").as_array()) fmt::print(" {}", name.as_string());
-  fmt::print("\n");
+  fmt::print("\nkernels   {}\n", report.at("kernels").as_string());
+  print_cuda(report.at("cuda"));
   const Json& sandbox = report.at("sandbox");
   fmt::print("sandbox   {}\n", sandbox.at("strength").as_string());
   if (!sandbox.at("problem").as_string().empty()) {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/records.h"
 
@@ -85,6 +87,12 @@ void Journal::work() {
 
 void Journal::write_entries(std::vector<JournalEntry> entries) {
   if (entries.empty()) return;
+  for (const JournalEntry& entry : entries) {
+    if (entry.score || error_told_) continue;
+    // The first one stands for all: a wrong option fails every sample in the same way.
+    log_warning("{}: {}", entry.sample.item.key, escaped(entry.sample.generation.error));
+    error_told_ = true;
+  }
   std::vector<store::SampleRecord> fresh;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -57,7 +57,8 @@ class Journal {
   std::vector<JournalEntry> posted_;
   bool closing_ = false;
   std::exception_ptr error_;
-  std::size_t open_scores_ = 0;  // of the writing thread alone
+  std::size_t open_scores_ = 0;  // this and the next: of the writing thread alone
+  bool error_told_ = false;      // the first failed response was named on stderr
   std::thread thread_;
 };
 

@@ -35,7 +35,9 @@ class MainJob(unittest.TestCase):
 
     def suite(self, tasks, settings=("bf16", "fp8"), model=MODEL, **more):
         text = {"assay_suite": 1, "name": "e2e", "model": str(model), "settings": list(settings),
-                "data": str(SHARED / "datasets"), "engine": {"threads": 2}, "tasks": tasks, **more}
+                "data": str(SHARED / "datasets"),
+                "engine": {"threads": 2, "chat_format": "plain", "long_prompts": "truncate"},
+                "tasks": tasks, **more}
         path = self.path / "suite.jsonc"
         path.write_text(json.dumps(text))
         return path

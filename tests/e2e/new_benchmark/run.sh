@@ -13,7 +13,7 @@ for folder in "$copy/tree/evals"/*/; do
   name=$(basename "$folder")
   [ "$name" = gsm8k ] || [ "$name" = extract ] || rm -r "$folder"
 done
-rm -f "$copy/tree/evals/extract/math_"*.cc "$copy/tree/evals/extract/math_"*.h
+rm -f "$copy/tree/evals/extract"/math_* "$copy/tree/evals/extract"/latex_* "$copy/tree/evals/extract"/flint_*
 mkdir "$copy/tree/evals/sums"
 cp "$here/benchmark.cc" "$copy/tree/evals/sums/"
 printf '{"question": "2 + 3", "answer": "5"}\n{"question": "2 + 4", "answer": "6"}\n' \
