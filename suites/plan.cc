@@ -66,6 +66,11 @@ PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options) {
   plan.protocol = &evals::find_protocol(*plan.benchmark, task.protocol);
   plan.split = task.split.empty() ? plan.protocol->split : task.split;
   plan.metrics = evals::with_repeat_metrics(plan.protocol->metrics, task.repeats);
+  std::erase_if(plan.metrics, [&](const evals::MetricSpec& metric) {
+    const bool over_repeats =
+        metric.kind == evals::MetricKind::kPassAtK || metric.kind == evals::MetricKind::kMajAtK;
+    return over_repeats && metric.k > task.repeats;
+  });
   if (!task.prompts.empty()) plan.templates = evals::load_templates(task.prompts);
   const std::vector<evals::Sample> all = load_samples(plan, plan.split, options);
   const evals::ShotRule& rule = plan.protocol->shots;

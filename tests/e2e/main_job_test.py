@@ -70,6 +70,24 @@ class MainJob(unittest.TestCase):
         for word in ("bf16", "fp8", "gsm8k", "mmlu", "Content-Security-Policy"):
             self.assertIn(word, text)
 
+    def test_every_benchmark_runs_is_scored_and_shown(self):
+        short = {"max_tokens": 16}
+        suite = self.suite(["mmlu"] + [{"task": task, "sampling": short} for task in
+                                       ("gpqa", "math", "math500", "humaneval", "gsm8k", "mgsm", "ifeval")],
+                           settings=["fp8"], allowed_errors=3)
+        db = self.path / "all.db"
+        run = self.run_suite(suite, db, "--limit", 3)["runs"][0]
+        self.assertEqual(len(run["tasks"]), 8)
+        for task in run["tasks"]:
+            self.assertEqual(task["samples"], 3, task)
+            self.assertTrue(task["metrics"], task)
+            # IFEval's language checks need data that may be missing; code needs namespaces.
+            if task["task"] not in ("ifeval", "humaneval"):
+                self.assertEqual(task["unscored"], 0, task)
+        page = self.path / "all.html"
+        assay("report", "--db", db, "--html", page)
+        self.assertIn("withheld", page.read_text())
+
     def test_an_interrupted_run_continues_and_equals_an_uninterrupted_one(self):
         suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 60,
                              "sampling": {"max_tokens": 200}}], settings=["bf16"])
