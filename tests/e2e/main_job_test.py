@@ -49,7 +49,7 @@ class MainJob(unittest.TestCase):
         return json.loads(assay("run", suite, "--db", db, "--json", *arguments).stdout)
 
     def test_two_settings_side_by_side_and_a_second_run_gives_the_same_bytes(self):
-        suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 20,
+        suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 100,
                              "sampling": {"max_tokens": 24}},
                             {"task": "mmlu", "limit_per_group": 1}])
         exports = []
@@ -58,7 +58,7 @@ class MainJob(unittest.TestCase):
             self.assertEqual([r["setting"] for r in result["runs"]], ["bf16", "fp8"])
             for run in result["runs"]:
                 tasks = {t["task"]: t for t in run["tasks"]}
-                self.assertEqual(tasks["gsm8k"]["samples"], 20)
+                self.assertEqual(tasks["gsm8k"]["samples"], 100)
                 self.assertEqual(tasks["mmlu"]["samples"], 57)
                 self.assertIn("accuracy", tasks["mmlu"]["metrics"])
             exports.append([self.export(self.path / name, r["run"]) for r in result["runs"]])
