@@ -10,6 +10,7 @@
 #include "evals/benchmark.h"
 #include "evals/humaneval/code.h"
 #include "evals/sandbox/sandbox_client.h"
+#include "tests/evals/sandbox/sandbox_or_skip.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::evals {
@@ -54,6 +55,7 @@ Score score(const Sample& sample, const std::string& text, const char* protocol)
 }
 
 TEST(HumanEval, ExtractionAgreesWithTheReferences) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
   ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
   const auto all = samples(data);
@@ -73,6 +75,7 @@ TEST(HumanEval, ExtractionAgreesWithTheReferences) {
 }
 
 TEST(HumanEval, VerdictsOnExtractedProgramsAgree) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
   ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
   const auto all = samples(data);
@@ -92,6 +95,7 @@ TEST(HumanEval, VerdictsOnExtractedProgramsAgree) {
 
 // Every wrapping of a right answer that holds the whole function or its body is understood.
 TEST(HumanEval, OwnRulesFindTheProgramInEveryWrapping) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_extraction.jsonl");
   ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
   const auto all = samples(data);
@@ -108,6 +112,7 @@ TEST(HumanEval, OwnRulesFindTheProgramInEveryWrapping) {
 }
 
 TEST(HumanEval, ExecutionAgreesWithTheOriginal) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "vectors/humaneval_execution.jsonl");
   ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
   const auto all = samples(data);
@@ -126,6 +131,7 @@ TEST(HumanEval, ExecutionAgreesWithTheOriginal) {
 }
 
 TEST(HumanEval, LabelledAnswersAgreeButForOne) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "labelled/humaneval/reflexion.simple_1_gpt-4_pass_at_k_1_py.jsonl.gz");
   ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
   const auto all = samples(data);
@@ -143,6 +149,7 @@ TEST(HumanEval, LabelledAnswersAgreeButForOne) {
 }
 
 TEST(HumanEval, WithoutASandboxAnAnswerIsUnscored) {
+  ASSAY_SANDBOX_OR_SKIP();
   const Benchmark& benchmark = find_benchmark("humaneval");
   Sample sample;
   sample.extra.set("entry_point", "f");

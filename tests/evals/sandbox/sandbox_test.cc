@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "evals/sandbox/sandbox_client.h"
+#include "tests/evals/sandbox/sandbox_or_skip.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::evals {
@@ -39,6 +40,7 @@ void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
 class Outcomes : public testing::TestWithParam<Case> {};
 
 TEST_P(Outcomes, AreToldApart) {
+  ASSAY_SANDBOX_OR_SKIP();
   const SandboxResult result = run(GetParam().body, "assert candidate(2) == 3", 1.5);
   EXPECT_EQ(static_cast<int>(result.outcome), static_cast<int>(GetParam().outcome))
       << result.detail;
@@ -82,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST(Sandbox, StrengthIsMeasured) {
+  ASSAY_SANDBOX_OR_SKIP();
   const SandboxStrength strength = measure_sandbox({});
   EXPECT_EQ(strength.problem, "");
   EXPECT_EQ(strength.checks.size(), 7U);
@@ -90,6 +93,7 @@ TEST(Sandbox, StrengthIsMeasured) {
 
 // The upstream solutions are what every sandbox has to leave alone.
 TEST(Sandbox, CanonicalSolutionsPass) {
+  ASSAY_SANDBOX_OR_SKIP();
   ASSAY_SHARED_OR_SKIP(path, "datasets/humaneval/HumanEval.jsonl.gz");
   const std::vector<Json> problems = test::read_jsonl(path);
   std::atomic<std::size_t> next = 0;
