@@ -1,13 +1,11 @@
 #include "suites/machine.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <fstream>
 
 #include "base/text.h"
@@ -69,13 +67,6 @@ Machine this_machine() {
 
 std::int64_t peak_memory_bytes() {
   return kilobytes(line_value("/proc/self/status", "VmHWM", ':'));
-}
-
-std::string utc_now() {
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  const auto milliseconds = now.time_since_epoch().count() % 1000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)), milliseconds);
 }
 
 }  // namespace assay::suites

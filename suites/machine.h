@@ -26,7 +26,4 @@ Machine this_machine();
 /// Highest resident memory of this process so far, bytes; 0 when unknown.
 std::int64_t peak_memory_bytes();
 
-/// "2026-11-24T01:02:03.456Z"
-std::string utc_now();
-
 }  // namespace assay::suites
