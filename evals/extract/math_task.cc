@@ -9,6 +9,7 @@
 #include "evals/extract/boxed.h"
 #include "evals/extract/math_equal.h"
 #include "evals/extract/math_extraction.h"
+#include "evals/extract/math_key.h"
 #include "evals/extract/math_normal_forms.h"
 #include "evals/protocol_table.h"
 #include "evals/templates.h"
@@ -253,6 +254,8 @@ Score MathBenchmark::score(const Sample& sample, const Response& response,
                  : response.truncated ? "no answer: cut by the length limit"
                                       : "no answer found";
   score.parts = {{.metric = "accuracy", .value = score.value, .count = 1}};
+  const std::string vote = right ? sample.target : math_key(answer);
+  if (vote != answer) score.detail.set("vote", vote);
   if (rules.layout == Layout::kOwn && context.answer_after.empty()) {
     const std::optional<BoxedAnswer> box = boxed_lenient(response.text);
     if (box && !box->leniency.empty()) score.detail.set("lenient_extraction", box->leniency);

@@ -58,6 +58,13 @@ Prompt turn_from_file(const Sample& sample, const PromptContext& context, const 
   return prompt;
 }
 
+/// Without the blank lines at the start.
+std::string from_first_line(const std::string& code) {
+  const std::size_t first = code.find_first_not_of(" \t\n");
+  const std::size_t line = first == std::string::npos ? 0 : code.rfind('\n', first) + 1;
+  return code.substr(line);
+}
+
 std::string reason_of(const SandboxResult& result) {
   switch (result.outcome) {
     case SandboxOutcome::kPassed:
@@ -168,7 +175,7 @@ class HumanEval : public Benchmark {
     const bool fenced = name == "assay" || name == "opencompass" || name == "opencompass-v3";
     if (fenced || name == "evalplus") response.text = "```python\n" + whole + "\n```\n";
     // Its rule drops everything up to the first colon and line feed before four spaces.
-    if (name == "simple-evals") response.text = "x:\n" + sample.target;
+    if (name == "simple-evals") response.text = "x:\n" + from_first_line(sample.target);
     return response;
   }
 };

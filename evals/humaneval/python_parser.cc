@@ -11,8 +11,6 @@ namespace {
 using Kind = PythonTokenKind;
 using View = std::string_view;
 
-constexpr int kMaxNesting = 150;
-
 constexpr PythonValue kPlain = {};
 constexpr PythonValue kPlace = {.target = true, .single = true, .deletable = true};
 constexpr PythonValue kName = {.target = true, .single = true, .deletable = true, .name = true};
@@ -34,19 +32,6 @@ bool is_expression(View text) {
 }
 
 }  // namespace
-
-class PythonParser::Nesting {
- public:
-  explicit Nesting(PythonParser& parser) : parser_(parser) {
-    if (++parser_.depth_ > kMaxNesting) fail();
-  }
-  ~Nesting() { --parser_.depth_; }
-  Nesting(const Nesting&) = delete;
-  Nesting& operator=(const Nesting&) = delete;
-
- private:
-  PythonParser& parser_;
-};
 
 bool PythonParser::next_is(View text, std::size_t ahead) {
   const PythonToken& token = peek(ahead);
@@ -482,86 +467,6 @@ void PythonParser::parameters(View close, bool annotated) {
     if (!accept(",") && !next_is(close)) fail();
   }
   if (name_due) fail();
-}
-
-void PythonParser::patterns() {
-  const auto item = [this] {
-    if (accept("*")) {
-      expect_name();
-    } else {
-      pattern();
-    }
-  };
-  const bool starred = next_is("*");
-  item();
-  if (starred && !next_is(",")) fail();
-  while (accept(",") && !next_is(":") && !next_is("if")) item();
-}
-
-void PythonParser::pattern() {
-  const Nesting nesting(*this);
-  do {
-    closed_pattern();
-  } while (accept("|"));
-  if (accept("as")) expect_name();
-}
-
-/// A number with a sign and an imaginary part.
-void PythonParser::pattern_number() {
-  accept("-");
-  expect(Kind::kNumber);
-  if (accept("+") || accept("-")) expect(Kind::kNumber);
-}
-
-void PythonParser::closed_pattern() {
-  if (next_is("-") || peek().kind == Kind::kNumber) {
-    pattern_number();
-  } else if (peek().kind == Kind::kString) {
-    strings();
-  } else if (accept("(") || accept("[")) {
-    const View close = tokens_.at(pos_ - 1).text == "(" ? ")" : "]";
-    while (!accept(close)) {
-      if (accept("*")) {
-        expect_name();
-      } else {
-        pattern();
-      }
-      if (!accept(",") && !next_is(close)) fail();
-    }
-  } else if (accept("{")) {
-    mapping_pattern();
-  } else if (!accept("None") && !accept("True") && !accept("False")) {
-    expect_name();
-    while (accept(".")) expect_name();
-    if (accept("(")) pattern_arguments();
-  }
-}
-
-void PythonParser::mapping_pattern() {
-  while (!accept("}")) {
-    if (accept("**")) {
-      expect_name();
-    } else {
-      closed_pattern();
-      expect(":");
-      pattern();
-    }
-    if (!accept(",") && !next_is("}")) fail();
-  }
-}
-
-void PythonParser::pattern_arguments() {
-  bool keywords = false;
-  while (!accept(")")) {
-    if (peek().kind == Kind::kName && next_is("=", 1)) {
-      pos_ += 2;
-      keywords = true;
-    } else if (keywords) {
-      fail();
-    }
-    pattern();
-    if (!accept(",") && !next_is(")")) fail();
-  }
 }
 
 }  // namespace assay::evals::humaneval

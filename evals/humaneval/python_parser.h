@@ -1,5 +1,6 @@
 // A recursive-descent reader of Python 3.11 that keeps nothing but what later rules ask about an
-// expression. Expressions and patterns; statements are in python_syntax.cc.
+// expression. Expressions are in python_parser.cc, patterns in python_patterns.cc, statements in
+// python_syntax.cc.
 #pragma once
 
 #include <cstddef>
@@ -48,7 +49,20 @@ class PythonParser {
   void patterns();  // open sequence pattern
 
  private:
-  class Nesting;  // counts the depth of the recursion
+  /// Counts the depth of the recursion.
+  class Nesting {
+   public:
+    explicit Nesting(PythonParser& parser) : parser_(parser) {
+      constexpr int kMaxNesting = 150;
+      if (++parser_.depth_ > kMaxNesting) throw PythonFault{};
+    }
+    ~Nesting() { --parser_.depth_; }
+    Nesting(const Nesting&) = delete;
+    Nesting& operator=(const Nesting&) = delete;
+
+   private:
+    PythonParser& parser_;
+  };
 
   PythonValue list_of(PythonValue (PythonParser::*item)(), bool (PythonParser::*ends)());
   bool at_end_of_list();

@@ -125,6 +125,7 @@ Score Ifeval::score(const Sample& sample, const Response& response,
       .reason = failed.empty() ? "every instruction is followed" : "not followed: " + failed};
   score.detail.set("strict", lists[0]);
   score.detail.set("loose", lists[1]);
+  score.detail.set("vote", "followed " + lists[0].dump());  // there is no answer to vote on
   const Json* random = sample.extra.find("random_upstream");
   const bool also = random == nullptr || !random->as_bool();
   for (const std::string suffix : {"", "_without_random"}) {

@@ -63,6 +63,8 @@ std::vector<Entry> likelihood_entries() {
 
 std::vector<Entry> generative_entries() {
   return {
+      {make("helm", "HELM: 5 examples, the letter as text", 5, limits(5, {"\n"}), Headline::kMacro),
+       {.layout = Layout::kHelm, .extract = choice_whole}},
       {with_file(make("meta-5shot", "Meta's evaluation: 5 examples as turns, opened answer", 5,
                       limits(10, {"."}), Headline::kMacro)),
        {.layout = Layout::kMetaShots, .extract = choice_whole, .template_path = "meta.mmlu_5shot"}},

@@ -7,7 +7,9 @@
 #include <map>
 #include <thread>
 
+#include "base/text.h"
 #include "evals/benchmark.h"
+#include "evals/extract/python_text.h"
 #include "evals/humaneval/reference_code.h"
 #include "evals/sandbox/sandbox_client.h"
 #include "tests/evals/sandbox/sandbox_or_skip.h"
@@ -158,6 +160,45 @@ TEST(HumanEval, LabelledAnswersAgreeButForOne) {
     EXPECT_EQ(agrees, id != "HumanEval/133") << id << ": " << got.reason;
   });
   EXPECT_EQ(passed, 140);
+}
+
+std::string words_of(const std::string& text) {
+  std::string out;
+  const std::u32string characters = to_code_points(text);
+  for (const std::u32string_view word : python_split(std::u32string_view(characters))) {
+    out += to_utf8(word) + " ";
+  }
+  return out;
+}
+
+// The default protocol on all problems; under the others the gold program is found as it stands.
+TEST(HumanEval, GoldAnswersPassAndThoseOfTheNextProblemDoNot) {
+  ASSAY_SANDBOX_OR_SKIP();
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const Benchmark& benchmark = find_benchmark("humaneval");
+  std::vector<Sample> all;
+  for (auto& [id, sample] : samples(data)) all.push_back(sample);
+  ASSERT_EQ(all.size(), 164U);
+  std::atomic<int> passed = 0;
+  std::atomic<int> shifted = 0;
+  each(2 * all.size(), [&](std::size_t i) {
+    const Sample& sample = all[i / 2];
+    const Sample& other = all[(i / 2 + i % 2) % all.size()];
+    const bool right = score(sample, benchmark.gold_response(other, {}).text, "assay").verdict ==
+                       Verdict::kCorrect;
+    (i % 2 == 0 ? passed : shifted) += right ? 1 : 0;
+  });
+  EXPECT_EQ(passed, 164);
+  EXPECT_EQ(shifted, 0);
+  for (const Protocol& protocol : benchmark.protocols()) {
+    for (const Sample& sample : all) {
+      const ScoreContext context{.protocol = &protocol, .answer_after = "", .sample_id = ""};
+      const Score gold = benchmark.score(sample, benchmark.gold_response(sample, context), context);
+      // Blanks aside: one of the rules drops empty lines.
+      EXPECT_NE(words_of(gold.answer).find(words_of(sample.target)), std::string::npos)
+          << sample.id << '@' << protocol.name << ": " << gold.answer;
+    }
+  }
 }
 
 TEST(HumanEval, WithoutASandboxAnAnswerIsUnscored) {
