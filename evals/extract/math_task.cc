@@ -264,10 +264,14 @@ Score MathBenchmark::score(const Sample& sample, const Response& response,
 }
 
 Response MathBenchmark::gold_response(const Sample& sample, const ScoreContext& context) const {
-  const std::string text = context.answer_after.empty()
-                               ? replace_all(table().of(context.protocol).gold, "@", sample.target)
-                               : context.answer_after + sample.target;
-  return {.text = text, .choices = {}, .truncated = false};
+  const Rules& rules = table().of(context.protocol);
+  if (!context.answer_after.empty()) {
+    return {.text = context.answer_after + sample.target, .choices = {}, .truncated = false};
+  }
+  // A sentence is found on one line; to TeX a line break is a blank.
+  const std::string target =
+      rules.gold == kFinalSentence ? replace_all(sample.target, "\n", " ") : sample.target;
+  return {.text = replace_all(rules.gold, "@", target), .choices = {}, .truncated = false};
 }
 
 Sample math_sample(const Record& record, std::string id, std::string subject, std::string level,

@@ -174,6 +174,9 @@ class HumanEval : public Benchmark {
     response.text = sample.target;
     const bool fenced = name == "assay" || name == "opencompass" || name == "opencompass-v3";
     if (fenced || name == "evalplus") response.text = "```python\n" + whole + "\n```\n";
+    // Its rule drops the first line that begins a function.
+    if (name == "opencompass-internal-v1")
+      response.text = "def f():\n" + from_first_line(sample.target);
     // Its rule drops everything up to the first colon and line feed before four spaces.
     if (name == "simple-evals") response.text = "x:\n" + from_first_line(sample.target);
     return response;

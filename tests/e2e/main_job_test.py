@@ -86,7 +86,7 @@ class MainJob(unittest.TestCase):
                                  "prompts": str(prompts)}], settings=("bf16",))
             ours = self.run_suite(suite, db)["runs"][0]["run"]
             runs = json.loads(assay("runs", "list", "--db", db, "--json").stdout)
-            theirs = next(run["name"] for run in runs if run["name"] != ours)
+            theirs = next(run["run"] for run in runs if run["run"] != ours)
             compared = json.loads(assay("compare", theirs, ours, "--db", db, "--json").stdout)
             task = compared["tasks"][0]
             self.assertEqual(task["items"], 6)

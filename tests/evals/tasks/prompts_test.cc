@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -134,6 +135,114 @@ TEST_P(ReferencePrompts, AreEqualByteForByte) {
     ++compared;
   }
   EXPECT_EQ(compared, task.prompts);
+}
+
+/// The template file with a text for every path that a protocol reads and the file lacks.
+PromptTemplates completed_templates(const std::filesystem::path& path) {
+  PromptTemplates templates = load_templates(path);
+  const auto text = [](const char* words) {
+    Json out;
+    out.set("user", words);
+    return out;
+  };
+  const auto examples = [] {
+    Json example;
+    example.set("problem", "1+1");
+    example.set("solution", "2");
+    Json out;
+    out.set("examples", Json(Json::Array{example}));
+    out.set("instructions", "Solve.");
+    return out;
+  };
+  const char* choices = "{question} {A} {B} {C} {D}";
+  const std::vector<std::tuple<const char*, const char*, Json>> missing = {
+      {"meta", "gpqa_0shot", text(choices)},
+      {"lm_eval", "gpqa_cot", text(choices)},
+      {"lm_eval", "gpqa", text(choices)},
+      {"helm", "gpqa", text(choices)},
+      {"helm", "math_8shot", examples()},
+      {"minerva", "math_4shot", examples()},
+      {"lighteval", "math", text("{problem}")},
+      {"opencompass", "gsm8k", text("{question}")},
+      {"opencompass", "humaneval", text("{prompt}")},
+      {"evalplus", "humaneval", [&] {
+         Json out = text("{prompt}");
+         out.set("assistant_prefix", "```python\n");
+         return out;
+       }()}};
+  for (const auto& [group, name, value] : missing) {
+    const Json* found = templates.texts.find(group);
+    Json whole = found != nullptr ? *found : Json(Json::Object{});
+    whole.set(name, value);
+    templates.texts.set(group, std::move(whole));
+  }
+  return templates;
+}
+
+TEST(Protocols, OfTheDesignNoteAreAllThereAndEveryOneBuildsItsPrompt) {
+  ASSAY_SHARED_OR_SKIP(templates_path, "vectors/prompt_templates.json");
+  ASSAY_SHARED_OR_SKIP(data, "datasets");
+  for (const char* name : {"mmlu@original",
+                           "mmlu@lm-eval",
+                           "mmlu@meta-5shot",
+                           "mmlu@meta-cot",
+                           "mmlu@simple-evals",
+                           "mmlu@helm",
+                           "gpqa@meta-cot",
+                           "gpqa@meta",
+                           "gpqa@simple-evals",
+                           "gpqa@lm-eval-cot",
+                           "gpqa@lm-eval",
+                           "gpqa@helm",
+                           "gpqa@opencompass",
+                           "math@meta",
+                           "math@minerva",
+                           "math@simple-evals",
+                           "math@lighteval",
+                           "math@helm",
+                           "math@lm-eval-hendrycks",
+                           "gsm8k@lm-eval",
+                           "gsm8k@cot",
+                           "gsm8k@cot-0shot",
+                           "gsm8k@cot-llama",
+                           "gsm8k@meta",
+                           "gsm8k@helm",
+                           "gsm8k@opencompass",
+                           "gsm8k@original",
+                           "mgsm@meta",
+                           "mgsm@simple-evals",
+                           "humaneval@meta",
+                           "humaneval@completion",
+                           "humaneval@evalplus",
+                           "humaneval@simple-evals"}) {
+    const TaskName parsed = parse_task_name(name);
+    EXPECT_NO_THROW((void)find_protocol(find_benchmark(parsed.task), parsed.protocol)) << name;
+  }
+  const PromptTemplates templates = completed_templates(templates_path);
+  for (const Benchmark* benchmark : all_benchmarks()) {
+    for (const Protocol& protocol : benchmark->protocols()) {
+      const std::string what = std::string(benchmark->name()) + "@" + protocol.name;
+      std::vector<Sample> samples = load(*benchmark, protocol.split, data);
+      samples.resize(3);
+      const std::vector<Sample> pool = protocol.shots.split.empty()
+                                           ? std::vector<Sample>{}
+                                           : load(*benchmark, protocol.shots.split, data);
+      const auto shots = draw_shots(protocol, samples, pool);
+      PromptContext context{.protocol = &protocol, .shots = {}, .templates = &templates};
+      if (!shots.empty()) context.shots = shots[0];
+      const Prompt prompt = benchmark->to_prompt(samples[0], context);
+      const std::string whole =
+          prompt.text + (prompt.messages.empty() ? "" : prompt.messages.back().content);
+      EXPECT_FALSE(whole.empty()) << what;
+      context.templates = nullptr;
+      if (!protocol.needs_templates) {
+        EXPECT_EQ(benchmark->to_prompt(samples[0], context), prompt) << what;
+      } else {
+        EXPECT_NE(test::error_message([&] { (void)benchmark->to_prompt(samples[0], context); }), "")
+            << what;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
