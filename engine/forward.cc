@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/sampler.h"
 
 namespace assay::engine {
 namespace {
@@ -44,7 +45,7 @@ Forward::Forward(const Model& model, KvCache& cache, int threads, std::int64_t m
       sums_(bytes(max_rows * model.layers.front().o.padded_rows(), sizeof(float))),
       logits_(bytes(kLogitRows * model.lm_head.padded_rows(), sizeof(float))) {}
 
-void Forward::run(const Batch& batch, const LogitSink& sink) {
+void Forward::run(const Batch& batch, std::span<LogitResult> results) {
   const auto rows = static_cast<std::int64_t>(batch.ids.size());
   ASSAY_CHECK(rows > 0 && rows <= max_rows_, "rows of a batch");
   const FlushSubnormals flush;
@@ -53,7 +54,7 @@ void Forward::run(const Batch& batch, const LogitSink& sink) {
     attention_block(batch, layer);
     mlp_block(rows, layer);
   }
-  logits(batch, sink);
+  logits(batch, results);
 }
 
 void Forward::embed(const Batch& batch) {
@@ -193,15 +194,15 @@ void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
   row_parallel(w.down, rows);
 }
 
-void Forward::logits(const Batch& batch, const LogitSink& sink) {
+void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
   const std::int64_t hidden = model_.config.hidden;
   const PackedMatrix& head = model_.lm_head;
-  const auto wanted = static_cast<std::int64_t>(batch.logit_rows.size());
+  const auto wanted = static_cast<std::int64_t>(batch.queries.size());
   for (std::int64_t first = 0; first < wanted; first += kLogitRows) {
     const std::int64_t rows = std::min(kLogitRows, wanted - first);
     context_.team.run(rows, [&](std::int64_t r, int thread) {
       const FlushSubnormals flush;
-      const std::int64_t row = batch.logit_rows[static_cast<std::size_t>(first + r)];
+      const std::int64_t row = batch.queries[static_cast<std::size_t>(first + r)].row;
       context_.kernels->rms_norm({.in = x_.as<bf16>() + row * hidden,
                                   .weight = model_.final_norm.data(),
                                   .scratch = context_.scratch(thread),
@@ -215,10 +216,13 @@ void Forward::logits(const Batch& batch, const LogitSink& sink) {
                         .ldo = head.padded_rows(),
                         .rows = rows,
                         .out_bf16 = false});
-    for (std::int64_t r = 0; r < rows; ++r) {
-      sink(static_cast<std::size_t>(first + r), {logits_.as<float>() + r * head.padded_rows(),
-                                                 static_cast<std::size_t>(model_.config.vocab)});
-    }
+    context_.team.run(rows, [&](std::int64_t r, int) {
+      const FlushSubnormals flush;
+      const auto index = static_cast<std::size_t>(first + r);
+      results[index] = answer_query({logits_.as<float>() + r * head.padded_rows(),
+                                     static_cast<std::size_t>(model_.config.vocab)},
+                                    *context_.kernels, batch.queries[index]);
+    });
   }
 }
 

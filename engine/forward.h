@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
+#include "engine/executor.h"
 #include "engine/kv_cache.h"
 #include "engine/model.h"
 #include "engine/ops/attention.h"
@@ -13,26 +13,13 @@
 
 namespace assay::engine {
 
-/// One step: new tokens of several sequences, each sequence's rows consecutive.
-struct Batch {
-  std::vector<TokenId> ids;             // [rows]
-  std::vector<std::int64_t> positions;  // [rows]
-  std::vector<SequenceRows> sequences;
-  std::vector<std::int64_t> logit_rows;  // ascending rows whose logits are wanted
-};
-
-/// Called for each wanted row, in order: index into Batch::logit_rows and V logits, valid during
-/// the call.
-using LogitSink = std::function<void(std::size_t index, std::span<const float> logits)>;
-
 /// Owns the activations. Used by one thread, which the context's team works for.
-class Forward {
+class Forward : public Executor {
  public:
   Forward(const Model& model, KvCache& cache, int threads, std::int64_t max_rows);
 
-  /// Throws nothing of its own; a row's results depend on that row's sequence alone.
-  void run(const Batch& batch, const LogitSink& sink);
-  [[nodiscard]] std::int64_t max_rows() const { return max_rows_; }
+  void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] std::int64_t max_rows() const override { return max_rows_; }
   [[nodiscard]] const CpuKernels& kernels() const { return *context_.kernels; }
 
  private:
@@ -43,7 +30,7 @@ class Forward {
             bool quantize);
   void rotate_and_store(const Batch& batch, std::int64_t layer);
   void row_parallel(const PackedMatrix& matrix, std::int64_t rows);
-  void logits(const Batch& batch, const LogitSink& sink);
+  void logits(const Batch& batch, std::span<LogitResult> results);
   [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row, bool quantize);
   void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out);
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
-#include "base/check.h"
-#include "base/digest.h"
 
 namespace assay::engine {
 namespace {
@@ -43,11 +42,7 @@ KvCache::KvCache(const ModelConfig& config, KvType type, std::int64_t pages)
       scales_(type == KvType::kFp8 ? static_cast<std::size_t>(pages * config.layers *
                                                               config.kv_heads * 2 * kPageTokens) *
                                          sizeof(float)
-                                   : 0),
-      table_(static_cast<std::size_t>(pages)),
-      available_(pages) {
-  for (std::int64_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
-}
+                                   : 0) {}
 
 std::int64_t KvCache::page_bytes(const ModelConfig& config) {
   return config.layers * config.kv_heads * elements(config.head_dim) * 2;
@@ -91,60 +86,6 @@ void KvCache::store(std::int64_t layer, std::int32_t page, std::int64_t head, st
     // The pair's other half may hold a value of an earlier sequence; it is read, times zero.
     if (token % 2 == 0) v[i * 2 + 1] = 0;
   }
-}
-
-KvCache::PageKey KvCache::page_key(const PageKey& parent, const TokenId* ids) {
-  Sha256 digest;
-  digest.update_field(parent);
-  digest.update_field({reinterpret_cast<const char*>(ids), kPageTokens * sizeof(TokenId)});
-  const auto bytes = digest.bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::optional<std::int32_t> KvCache::share(const PageKey& key) {
-  const auto found = shared_.find(key);
-  if (found == shared_.end()) return std::nullopt;
-  Page& page = table_[static_cast<std::size_t>(found->second)];
-  if (page.references++ == 0) {
-    unused_.erase(page.released);
-    --available_;
-  }
-  return found->second;
-}
-
-std::optional<std::int32_t> KvCache::allocate() {
-  if (available_ == 0) return std::nullopt;
-  std::int32_t number = 0;
-  if (!free_.empty()) {
-    number = free_.back();
-    free_.pop_back();
-  } else {
-    number = unused_.begin()->second;
-    unused_.erase(unused_.begin());
-    Page& old = table_[static_cast<std::size_t>(number)];
-    shared_.erase(old.key);
-    old.key.clear();
-  }
-  table_[static_cast<std::size_t>(number)].references = 1;
-  --available_;
-  return number;
-}
-
-void KvCache::publish(std::int32_t number, const PageKey& key) {
-  if (shared_.emplace(key, number).second) table_[static_cast<std::size_t>(number)].key = key;
-}
-
-void KvCache::release(std::int32_t number) {
-  Page& page = table_[static_cast<std::size_t>(number)];
-  ASSAY_CHECK(page.references > 0, "a page was released twice");
-  if (--page.references > 0) return;
-  ++available_;
-  if (page.key.empty()) {
-    free_.push_back(number);
-    return;
-  }
-  page.released = ++clock_;
-  unused_.emplace(page.released, number);
 }
 
 }  // namespace assay::engine

@@ -1,4 +1,5 @@
-// Keys and values of all sequences in pages of 64 tokens, shared where prompts share a prefix.
+// Keys and values of all sequences in pages of 64 tokens; which page is whose, engine/page_pool.h
+// knows.
 //
 // A page of one layer and KV head holds keys as [d / 2][64 tokens][2] and values as
 // [32 token pairs][d padded to 16][2], both BF16: the layout that the inner product of
@@ -7,20 +8,14 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "engine/model_config.h"
 #include "engine/ops/memory.h"
 #include "engine/ops/number.h"
-#include "engine/request.h"
+#include "engine/page_pool.h"
 #include "engine/settings.h"
 
 namespace assay::engine {
-
-inline constexpr std::int64_t kPageTokens = 64;
 
 class KvCache {
  public:
@@ -39,28 +34,7 @@ class KvCache {
   void store(std::int64_t layer, std::int32_t page, std::int64_t head, std::int64_t token,
              const bf16* key, const bf16* value);
 
-  // ---- pages: one thread -------------------------------------------------------------------
-
-  /// Key of a page: everything that decides its content, as a digest chain over token ids.
-  using PageKey = std::string;
-  [[nodiscard]] static PageKey page_key(const PageKey& parent, const TokenId* ids);
-
-  /// A page with that content, referenced once more; nothing when there is none.
-  std::optional<std::int32_t> share(const PageKey& key);
-  /// A page to write into, referenced once. Forgets the longest unused shared page when none is
-  /// free. Nothing when all are in use.
-  std::optional<std::int32_t> allocate();
-  /// From now on `share` finds this full page.
-  void publish(std::int32_t page, const PageKey& key);
-  void release(std::int32_t page);
-  [[nodiscard]] std::int64_t available() const { return available_; }
-
  private:
-  struct Page {
-    std::int32_t references = 0;
-    std::int64_t released = 0;  // clock of the last release
-    PageKey key;                // "" while it is not shared
-  };
   [[nodiscard]] std::size_t offset(std::int64_t layer, std::int32_t page, std::int64_t head) const;
 
   std::int64_t kv_heads_;
@@ -71,12 +45,6 @@ class KvCache {
   std::size_t head_elements_;  // BF16 values of a page and head
   LargeBuffer data_;
   LargeBuffer scales_;
-  std::vector<Page> table_;
-  std::vector<std::int32_t> free_;
-  std::map<PageKey, std::int32_t> shared_;
-  std::map<std::int64_t, std::int32_t> unused_;  // shared pages without references, by release time
-  std::int64_t available_ = 0;
-  std::int64_t clock_ = 0;
 };
 
 }  // namespace assay::engine

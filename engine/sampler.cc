@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "base/random.h"
 
@@ -96,6 +97,22 @@ TokenLogprob token_logprob(std::span<const float> logits, const LogitStats& stat
                     });
   for (std::size_t i = 0; i < wanted; ++i) out.top.emplace_back(order[i], logprob(order[i]));
   return out;
+}
+
+LogitResult answer_query(std::span<const float> logits, const CpuKernels& kernels,
+                         const LogitQuery& query) {
+  const LogitStats stats =
+      kernels.logit_stats(logits.data(), static_cast<std::int64_t>(logits.size()));
+  LogitResult result{.finite = stats.finite, .argmax = static_cast<TokenId>(stats.argmax)};
+  if (!stats.finite) return result;
+  for (const TokenId id : query.targets) {
+    result.target_logprobs.push_back(static_cast<double>(logits[static_cast<std::size_t>(id)]) -
+                                     stats.log_sum_exp);
+  }
+  if (query.sampling == nullptr) return result;
+  result.chosen = sample_token(logits, stats, *query.sampling, query.key, query.position);
+  if (query.top >= 0) result.logprob = token_logprob(logits, stats, result.chosen, query.top);
+  return result;
 }
 
 }  // namespace assay::engine

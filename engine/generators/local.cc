@@ -13,9 +13,9 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
+#include "engine/forward.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/shapes.h"
 #include "engine/weight_sources.h"
@@ -147,8 +147,9 @@ class LocalGenerator : public Generator {
     load(opened, setting, threads);
     cache_ = std::make_unique<KvCache>(opened.config, kv, limits_.pages);
     forward_ = std::make_unique<Forward>(model_, *cache_, threads, kStepRows);
+    pool_ = std::make_unique<PagePool>(limits_.pages);
     scheduler_ =
-        std::make_unique<Scheduler>(*forward_, *cache_, limits_.batch, options.prefix_cache);
+        std::make_unique<Scheduler>(*forward_, *pool_, limits_.batch, options.prefix_cache);
     describe(opened, setting, threads);
   }
 
@@ -200,7 +201,6 @@ class LocalGenerator : public Generator {
     answers.reserve(requests.size());
     std::vector<std::unique_ptr<Sequence>> sequences;
     const AnswerContext context{.encoder = &encoder_,
-                                .kernels = &forward_->kernels(),
                                 .stop_ids = stop_ids_,
                                 .context = limits_.context,
                                 .truncate = options_.long_prompts == "truncate"};
@@ -215,9 +215,13 @@ class LocalGenerator : public Generator {
     if (!go_on) return false;
     scheduler_->run(
         std::move(sequences),
-        {.on_logits =
-             [&](Sequence& sequence, std::int64_t position, std::span<const float> logits) {
-               return answers[sequence.owner].on_logits(sequence, position, logits);
+        {.query =
+             [&](const Sequence& sequence, std::int64_t position) {
+               return answers[sequence.owner].query(sequence, position);
+             },
+         .on_result =
+             [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
+               return answers[sequence.owner].on_result(sequence, position, result);
              },
          .on_done =
              [&](Sequence& sequence) {
@@ -237,6 +241,7 @@ class LocalGenerator : public Generator {
   Model model_;
   std::unique_ptr<KvCache> cache_;
   std::unique_ptr<Forward> forward_;
+  std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
 };

@@ -8,20 +8,12 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/ops/gemm.h"
 
 namespace assay::engine {
-
-/// New tokens of one sequence, consecutive in the batch.
-struct SequenceRows {
-  std::int64_t first_row = 0;  // in the batch
-  std::int64_t rows = 0;
-  std::int64_t first_position = 0;      // of the first row in the sequence
-  std::span<const std::int32_t> pages;  // of the whole sequence so far
-};
 
 struct AttentionArgs {
   const bf16* q = nullptr;  // [rows, ld]: H * d values a row, after rotation
