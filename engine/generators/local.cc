@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
-#include "engine/forward.h"
+#include "engine/cpu_executor.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
@@ -100,6 +100,19 @@ struct Limits {
   std::int64_t pages = 0;
 };
 
+/// Of all ranks.
+std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options) {
+  std::int64_t bytes = 0;
+  for (int rank = 0; rank < options.tp; ++rank) {
+    bytes +=
+        KvCache::page_bytes({.layers = config.layers,
+                             .kv_heads = make_partition(config, options.tp, rank).kv_heads.size(),
+                             .head_dim = config.head_dim},
+                            find_kv_type(options.kv));
+  }
+  return bytes;
+}
+
 Limits plan_memory(const Opened& opened, const EngineOptions& options,
                    const PrecisionSetting& setting) {
   Limits limits;
@@ -109,8 +122,8 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting);
-  const std::int64_t page = KvCache::page_bytes(opened.config);
+  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
+  const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = available_memory();
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
@@ -144,12 +157,16 @@ class LocalGenerator : public Generator {
     const KvType kv = find_kv_type(options.kv);
     limits_ = plan_memory(opened, options, setting);
     const int threads = options.threads > 0 ? options.threads : usable_cores();
-    load(opened, setting, threads);
-    cache_ = std::make_unique<KvCache>(opened.config, kv, limits_.pages);
-    forward_ = std::make_unique<Forward>(model_, *cache_, threads, kStepRows);
+    load(opened, {.setting = &setting,
+                  .kv = kv,
+                  .ranks = options.tp,
+                  .threads = threads,
+                  .context = limits_.context,
+                  .pages = limits_.pages,
+                  .max_rows = kStepRows});
     pool_ = std::make_unique<PagePool>(limits_.pages);
     scheduler_ =
-        std::make_unique<Scheduler>(*forward_, *pool_, limits_.batch, options.prefix_cache);
+        std::make_unique<Scheduler>(*executor_, *pool_, limits_.batch, options.prefix_cache);
     describe(opened, setting, threads);
   }
 
@@ -169,13 +186,13 @@ class LocalGenerator : public Generator {
     return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
   }
 
-  void load(const Opened& opened, const PrecisionSetting& setting, int threads) {
+  void load(const Opened& opened, const CpuExecutorOptions& options) {
     if (opened.checkpoint) {
       const CheckpointWeights source(*opened.checkpoint);
-      model_ = load_model(opened.config, source, setting, limits_.context, threads);
+      executor_ = std::make_unique<CpuExecutor>(opened.config, source, options);
       opened.checkpoint->check_unchanged();
     } else {
-      model_ = load_model(opened.config, DummyWeights(), setting, limits_.context, threads);
+      executor_ = std::make_unique<CpuExecutor>(opened.config, DummyWeights(), options);
     }
   }
 
@@ -184,13 +201,14 @@ class LocalGenerator : public Generator {
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
     info_.parameters = opened.config.parameter_count();
-    info_.weight_bytes = model_.weight_bytes();
+    info_.weight_bytes = executor_->weight_bytes();
     info_.context = limits_.context;
     info_.setting = setting.name;
     info_.kv = options_.kv;
     info_.device = "cpu";
     info_.arithmetic = "cpu-1";
-    info_.detail.set("kernels", forward_->kernels().name);
+    info_.detail.set("ranks", options_.tp);
+    info_.detail.set("kernels", executor_->kernels().name);
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -213,23 +231,23 @@ class LocalGenerator : public Generator {
       if (answers.back().done() && go_on) go_on = sink(first + i, answers.back().take());
     }
     if (!go_on) return false;
-    scheduler_->run(
-        std::move(sequences),
-        {.query =
-             [&](const Sequence& sequence, std::int64_t position) {
-               return answers[sequence.owner].query(sequence, position);
-             },
-         .on_result =
-             [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
-               return answers[sequence.owner].on_result(sequence, position, result);
-             },
-         .on_done =
-             [&](Sequence& sequence) {
-               Answer& answer = answers[sequence.owner];
-               answer.on_done(sequence);
-               if (answer.done() && go_on) go_on = sink(first + sequence.owner, answer.take());
-             },
-         .stop = [&] { return !go_on; }});
+    scheduler_->run(std::move(sequences),
+                    {.query =
+                         [&](const Sequence& sequence, std::int64_t position) {
+                           return answers[sequence.owner].query(sequence, position);
+                         },
+                     .on_result =
+                         [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
+                           return answers[sequence.owner].on_result(sequence, position, result);
+                         },
+                     .on_done =
+                         [&](Sequence& sequence) {
+                           Answer& answer = answers[sequence.owner];
+                           answer.on_done(sequence);
+                           if (answer.done() && go_on)
+                             go_on = sink(first + sequence.owner, answer.take());
+                         },
+                     .stop = [&] { return !go_on; }});
     return go_on;
   }
 
@@ -238,9 +256,7 @@ class LocalGenerator : public Generator {
   std::vector<TokenId> stop_ids_;
   PromptEncoder encoder_;
   Limits limits_;
-  Model model_;
-  std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<Forward> forward_;
+  std::unique_ptr<CpuExecutor> executor_;
   std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
@@ -253,7 +269,6 @@ std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
     throw_input("--device {}: this build runs models on the CPU only; use --device cpu",
                 escaped(options.device));
   }
-  if (options.tp != 1) throw_input("--tp {}: only 1 is built yet", options.tp);
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   return std::make_unique<LocalGenerator>(open_model(options.model), options);

@@ -509,14 +509,9 @@ struct CpuKernelBodies {
     return stats;
   }
 
-  static void decode_lines(const std::byte* in, bf16* out, std::int64_t lines) {
-    const Decoder decoder;
-    for (std::int64_t i = 0; i < lines; ++i) {
-      P first, second;
-      decoder.decode(in + i * 64, first, second);
-      S::store_pairs(out + i * 64, first);
-      S::store_pairs(out + i * 64 + 32, second);
-    }
+  static void decode_lines(const std::byte* in, bf16* out, std::int64_t quads,
+                           std::int64_t groups) {
+    decode_into(Decoder(), in, out, quads, groups);
   }
 
   static CpuKernels table(const char* name) {

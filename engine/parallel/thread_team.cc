@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <utility>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "engine/ops/cpu_kernels.h"
