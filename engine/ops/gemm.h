@@ -45,8 +45,8 @@ struct PackedMatrix {
   }
 };
 
-/// Index of the code of (row, input) among the lines of 64 described above, `groups` lines of 16 rows
-/// for every four inputs. A panel of a matrix has 4 groups.
+/// Index of the code of (row, input) among the lines of 64 described above, `groups` lines of 16
+/// rows for every four inputs. A panel of a matrix has 4 groups.
 std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups);
 
 /// An empty matrix with its memory. REQUIRES: shards 1, 2, 4 or 8.
