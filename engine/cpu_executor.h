@@ -1,5 +1,7 @@
 // The CPU backend: one or several tensor-parallel ranks as threads of this process, each with its
-// part of the weights, its part of the cache and a team of threads.
+// part of the weights, its part of the cache and a team of threads. When the teams take all cores
+// that the process may use, their threads are pinned, one to a core; the caller's thread sleeps
+// during a step.
 #pragma once
 
 #include <atomic>
@@ -51,15 +53,16 @@ class CpuExecutor : public Executor {
     std::unique_ptr<KvCache> cache;
     std::unique_ptr<Communicator> communicator;
     std::unique_ptr<Forward> forward;
-    std::thread thread;  // rank 0 works on the caller's
+    std::thread thread;
   };
-  void work(Rank& rank, std::span<LogitResult> results);
-  void rank_main(Rank& rank);
+  void work(Rank& rank);
+  void rank_main(Rank& rank, int core);
 
   std::unique_ptr<ThreadGroup> group_;
   std::vector<std::unique_ptr<Rank>> ranks_;
   // The step; written by the caller before `epoch_` changes.
   const Batch* batch_ = nullptr;
+  std::span<LogitResult> results_;
   std::atomic<std::uint32_t> epoch_{0};
   std::atomic<std::uint32_t> pending_{0};
   std::atomic<bool> stop_{false};

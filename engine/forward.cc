@@ -40,12 +40,12 @@ std::int64_t scratch_floats(const Model& model) {
 }  // namespace
 
 Forward::Forward(const Model& model, KvCache& cache, Communicator& communicator, int threads,
-                 std::int64_t max_rows)
+                 int first_core, std::int64_t max_rows)
     : model_(model),
       cache_(cache),
       communicator_(communicator),
       max_rows_(max_rows),
-      context_(cpu_kernels(), threads, scratch_floats(model)),
+      context_(cpu_kernels(), threads, scratch_floats(model), first_core),
       x_(bytes(max_rows * model.config.hidden, sizeof(bf16))),
       input_(bytes(max_rows * widest_input(model), sizeof(bf16))),
       scale_(bytes(max_rows * kShards, sizeof(float))),

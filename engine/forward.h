@@ -19,8 +19,9 @@ class Forward {
  public:
   /// `communicator` connects the ranks that hold the other parts of the model; its buffer must hold
   /// all_reduce_floats(). Model, cache and communicator outlive this.
+  /// `first_core`: see ThreadTeam.
   Forward(const Model& model, KvCache& cache, Communicator& communicator, int threads,
-          std::int64_t max_rows);
+          int first_core, std::int64_t max_rows);
 
   /// Every rank runs the same batch at once; `results` is filled by rank 0, empty elsewhere.
   void run(const Batch& batch, std::span<LogitResult> results);

@@ -78,9 +78,10 @@ void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out) {
   }
 }
 
-CpuContext::CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats)
+CpuContext::CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats,
+                       int first_core)
     : kernels(&table),
-      team(threads),
+      team(threads, first_core),
       scratch_stride(round_up(scratch_floats, 1024)),
       scratch_buffer(static_cast<std::size_t>(threads * scratch_stride) * sizeof(float)) {}
 

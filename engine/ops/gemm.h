@@ -76,7 +76,9 @@ void gemm_ref(const GemmArgs& args);
 
 /// Kernels, threads and scratch of one rank.
 struct CpuContext {
-  CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats);
+  /// `first_core`: see ThreadTeam.
+  CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats,
+             int first_core = -1);
   const CpuKernels* kernels;
   ThreadTeam team;
   [[nodiscard]] float* scratch(int thread) {

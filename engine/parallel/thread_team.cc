@@ -53,11 +53,28 @@ int usable_cores() {
   return std::max(1, std::min(CPU_COUNT(&set), quota_cores()));
 }
 
-ThreadTeam::ThreadTeam(int threads) : slots_(static_cast<std::size_t>(std::max(1, threads))) {
+void pin_to_core(int index) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  int left = index % std::max(1, CPU_COUNT(&allowed));
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &allowed) || left-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    (void)sched_setaffinity(0, sizeof(one), &one);
+    return;
+  }
+}
+
+ThreadTeam::ThreadTeam(int threads, int first_core) : slots_(static_cast<std::size_t>(std::max(1, threads))) {
   static_assert(std::atomic<Left>::is_always_lock_free);
   ASSAY_CHECK(threads >= 1, "a team has a leader");
   for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread] { worker_main(thread); });
+    workers_.emplace_back([this, thread, first_core] {
+      worker_main(thread, first_core < 0 ? -1 : first_core + thread);
+    });
   }
 }
 
@@ -109,7 +126,8 @@ void ThreadTeam::work(int thread) {
   }
 }
 
-void ThreadTeam::worker_main(int thread) {
+void ThreadTeam::worker_main(int thread, int core) {
+  if (core >= 0) pin_to_core(core);
   const FlushSubnormals flush;
   std::uint32_t seen = 0;
   for (;;) {

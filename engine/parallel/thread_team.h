@@ -19,8 +19,9 @@ namespace assay::engine {
 /// its result. Waiting spins for some microseconds, then sleeps.
 class ThreadTeam {
  public:
-  /// `threads` includes the leader; at least 1.
-  explicit ThreadTeam(int threads);
+  /// `threads` includes the leader; at least 1. With `first_core` >= 0, worker t is pinned to core
+  /// first_core + t of those this process may use (pin_to_core); its leader pins itself.
+  explicit ThreadTeam(int threads, int first_core = -1);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
@@ -45,7 +46,7 @@ class ThreadTeam {
   void run_erased(std::int64_t tasks, Call call, void* context);
   void work(int thread);
   void run_chunk(std::int64_t chunk, int thread);
-  void worker_main(int thread);
+  void worker_main(int thread, int core);
 
   /// What is left of a thread's chunks, and of which job: one word, so that a thread that wakes up
   /// late cannot take a chunk of a later job with an earlier job's numbers.
@@ -80,5 +81,10 @@ std::uint32_t wait_for_change(const std::atomic<std::uint32_t>& value, std::uint
 
 /// Cores that this process may use: affinity mask and, where set, the control group's quota.
 int usable_cores();
+
+/// Binds the calling thread to core `index` (modulo their number) of those that the process may
+/// use, so that two threads of a pool never share one while another process has a core of its own.
+/// Nothing happens where the system refuses.
+void pin_to_core(int index);
 
 }  // namespace assay::engine
