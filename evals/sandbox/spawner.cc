@@ -229,12 +229,16 @@ void drop_root() {
 }
 
 void serve_sandboxes(int control) {
+  // Nothing that the caller had open stays, but the standard streams, which no child keeps.
+  const int lowest = dup2(control, STDERR_FILENO + 1);
+  syscall(SYS_close_range, lowest + 1, ~0U, 0);
+  fcntl(lowest, F_SETFD, FD_CLOEXEC);
   signal(SIGPIPE, SIG_IGN);
   // Ctrl-C is for the program, which then closes the socket.
   signal(SIGINT, SIG_IGN);
   try {
     drop_root();
-    Spawner(control).serve();
+    Spawner(lowest).serve();
   } catch (const std::exception&) {
     _exit(1);  // clients see the end of their streams: a sandbox fault
   }
