@@ -73,17 +73,19 @@ std::optional<SandboxProgram> unpack_program(std::string_view body) {
 
 std::string pack_result(const SandboxResult& result) {
   return pack_fields({std::to_string(static_cast<int>(result.outcome)), result.detail,
-                      number_text(result.cpu_seconds), number_text(result.wall_seconds)});
+                      number_text(result.cpu_seconds), number_text(result.wall_seconds),
+                      std::to_string(result.runs)});
 }
 
 std::optional<SandboxResult> unpack_result(std::string_view body) {
   const auto fields = unpack_fields(body);
-  if (!fields || fields->size() != 4) return std::nullopt;
+  if (!fields || fields->size() != 5) return std::nullopt;
   const auto outcome = parse_int((*fields)[0]).value_or(-1);
   if (outcome < 0 || outcome > static_cast<int>(SandboxOutcome::kFault)) return std::nullopt;
   return SandboxResult{static_cast<SandboxOutcome>(outcome), (*fields)[1],
                        parse_double((*fields)[2]).value_or(0),
-                       parse_double((*fields)[3]).value_or(0)};
+                       parse_double((*fields)[3]).value_or(0),
+                       static_cast<int>(parse_int((*fields)[4]).value_or(1))};
 }
 
 Run::Run(const SandboxProgram& program, const Interpreter& interpreter, SandboxLevel level)

@@ -157,41 +157,41 @@ def f(x):
         reached(made)
     return x + 1
 
-#== endless_loop: timed_out seconds=1
+#== endless_loop: timed_out seconds=0.6
 def f(x):
     while True:
         pass
 
-#== endless_loop_at_import: timed_out seconds=1
+#== endless_loop_at_import: timed_out seconds=0.6
 while True:
     pass
 
 def f(x):
     return x + 1
 
-#== endless_sleep: timed_out seconds=0.5
+#== endless_sleep: timed_out seconds=0.6
 import time
 
 def f(x):
     time.sleep(1000)
 
-#== endless_work_in_c: timed_out seconds=1
+#== endless_work_in_c: timed_out seconds=0.6
 def f(x):
     return 9 ** 9 ** 9
 
-#== endless_match: timed_out seconds=1
+#== endless_match: timed_out seconds=0.6
 import re
 
 def f(x):
     return re.match("(a+)+$", "a" * 60 + "b")
 
-#== endless_generator: timed_out/memory seconds=1
+#== endless_generator: timed_out/memory seconds=0.6
 import itertools
 
 def f(x):
     return sum(itertools.count())
 
-#== endless_text_of_an_error: timed_out seconds=1
+#== endless_text_of_an_error: timed_out seconds=0.6
 class Slow(Exception):
     def __str__(self):
         while True:
@@ -209,7 +209,7 @@ class Slow:
 def f(x):
     return Slow()
 
-#== endless_output: timed_out seconds=1
+#== endless_output: timed_out seconds=0.6
 def f(x):
     while True:
         print("assay-hostile" * 1000)
@@ -225,7 +225,7 @@ def check(candidate):
     for x in range(100):
         assert candidate(x) == x + 1
 
-#== stop_oneself: timed_out seconds=0.5
+#== stop_oneself: timed_out seconds=0.6
 import signal
 
 def f(x):
@@ -281,7 +281,7 @@ def f(x):
         reached("%d timers" % made)
     return x + 1
 
-#== spin_in_all_threads: timed_out seconds=1
+#== spin_in_all_threads: timed_out seconds=0.6
 import threading
 
 def spin():

@@ -1,4 +1,4 @@
-#== ignore_every_signal: timed_out seconds=0.5
+#== ignore_every_signal: timed_out seconds=0.6
 import signal, time
 
 def f(x):
@@ -10,7 +10,7 @@ def f(x):
     while True:
         time.sleep(100)
 
-#== block_every_signal: timed_out seconds=0.5
+#== block_every_signal: timed_out seconds=0.6
 import signal
 
 def f(x):

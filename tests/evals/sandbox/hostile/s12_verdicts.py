@@ -144,7 +144,7 @@ def f(x):
     posix.write(4, b"\x40\0\0\0Vi")
     posix._exit(0)
 
-#== frame_and_silence: timed_out seconds=0.5
+#== frame_and_silence: timed_out seconds=0.6
 import time
 
 def f(x):
@@ -239,8 +239,10 @@ def f(x):
     return x
 
 #== search_memory_for_the_tests: wrong seconds=10
+import re
+
 def f(x):
-    wanted = b" == )2(etadidnac tressa"[::-1]  # backwards, so that the source does not hold it
+    wanted = re.compile(rb"assert candi[d]ate\(2\) == ")  # does not find itself
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
         for line in maps:
             low, high = (int(part, 16) for part in line.split()[0].split("-"))
@@ -251,7 +253,7 @@ def f(x):
                 data = memory.read(high - low)
             except (OSError, OverflowError, ValueError):
                 continue
-            if wanted in data:
+            if wanted.search(data):
                 reached("the tests")
     return x
 

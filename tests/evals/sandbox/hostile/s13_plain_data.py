@@ -240,7 +240,7 @@ def f(x):
 def f(x):
     return 1 << (1 << 27)
 
-#== values_that_collide: timed_out/wrong/memory seconds=1
+#== values_that_collide: timed_out/wrong/memory seconds=0.6
 def f(x):
     return {n * ((1 << 61) - 1) for n in range(1, 300)} and set_of()
 
