@@ -20,6 +20,17 @@ const std::string kOrdinaryTests =
     "    assert candidate(-1) == 0\n"
     "    assert candidate(41) == 42\n";
 
+std::vector<std::string> outcomes(std::string_view text, const std::string& place) {
+  std::vector<std::string> out;
+  for (const std::string_view word : split(text, '/')) {
+    if (std::find(kWords.begin(), kWords.end(), word) == kWords.end()) {
+      throw_input("{}: no outcome: {}", place, word);
+    }
+    out.emplace_back(word);
+  }
+  return out;
+}
+
 const std::string kOneTest = "def check(candidate):\n    assert candidate(2) == 3\n";
 
 void read_option(HostileCase& out, std::string_view word, const std::string& place) {
@@ -29,6 +40,10 @@ void read_option(HostileCase& out, std::string_view word, const std::string& pla
   }
   const std::size_t equal = word.find('=');
   const std::string_view key = word.substr(0, equal);
+  if (key == "reduced") {
+    out.reduced_outcomes = outcomes(word.substr(equal + 1), place);
+    return;
+  }
   const auto value =
       equal == std::string_view::npos ? std::nullopt : parse_double(word.substr(equal + 1));
   if (!value) throw_input("{}: no option: {}", place, word);
@@ -50,12 +65,7 @@ HostileCase read_header(std::string_view line, const std::string& stem) {
   out.name = stem + "/" + std::string(line.substr(kCase.size(), colon - kCase.size()));
   out.program.entry_point = "f";
   const std::vector<std::string_view> words = split(line.substr(colon + 2), ' ');
-  for (const std::string_view word : split(words[0], '/')) {
-    if (std::find(kWords.begin(), kWords.end(), word) == kWords.end()) {
-      throw_input("{}: no outcome: {}", out.name, word);
-    }
-    out.outcomes.emplace_back(word);
-  }
+  out.outcomes = outcomes(words[0], out.name);
   for (std::size_t i = 1; i < words.size(); ++i) read_option(out, words[i], out.name);
   return out;
 }

@@ -11,11 +11,12 @@
 namespace assay::evals {
 
 struct HostileCase {
-  std::string name;                   // "s05_files/root_holds_the_interpreter_only"
-  std::vector<std::string> outcomes;  // words of outcome_word; any of them
-  SandboxProgram program;             // with @NAME@ still in it
-  std::size_t pad = 0;                // bytes of source to reach with a comment; 0: none
-  std::size_t repeat = 1;             // the completion so many times over
+  std::string name;                           // "s05_files/root_holds_the_interpreter_only"
+  std::vector<std::string> outcomes;          // words of outcome_word; any of them
+  std::vector<std::string> reduced_outcomes;  // at the reduced level, where it differs
+  SandboxProgram program;                     // with @NAME@ still in it
+  std::size_t pad = 0;                        // bytes of source to reach with a comment; 0: none
+  std::size_t repeat = 1;                     // the completion so many times over
 };
 
 /// "passed", "failed", "wrong", "timed_out", "memory", "killed", "refused", "fault".

@@ -99,9 +99,8 @@ TEST(SandboxProcess, LoadDoesNotTurnARightAnswerIntoATimeOut) {
   };
   std::vector<std::thread> threads;
   for (int i = 0; i < 6; ++i) {
-    threads.emplace_back([&] {
-      EXPECT_EQ(sandbox->run(program(work("1"), 60)).outcome, SandboxOutcome::kPassed);
-    });
+    threads.emplace_back(
+        [&] { EXPECT_EQ(sandbox->run(program(work("1"), 60)).outcome, SandboxOutcome::kPassed); });
   }
   const SandboxResult result = sandbox->run(program(work("0.4"), 1.2));
   for (std::thread& thread : threads) thread.join();

@@ -10,7 +10,7 @@ def f(x):
         reached(extra)
     return x + 1
 
-#== no_system_or_home_folders: passed
+#== no_system_or_home_folders: passed reduced=failed
 import os
 
 def f(x):
@@ -23,7 +23,7 @@ def f(x):
             reached(path)
     return x + 1
 
-#== secret_file_by_path: passed
+#== secret_file_by_path: passed reduced=failed
 def f(x):
     refused(open, "@SECRET@")
     refused(posix.stat, "@SECRET@")
@@ -48,18 +48,18 @@ def f(x):
 
 #== secret_file_by_symbolic_link: passed once
 def f(x):
-    posix.symlink("@SECRET@", "/tmp/link")
-    posix.symlink("@FOLDER@", "/tmp/folder")
-    refused(open, "/tmp/link")
-    refused(open, "/tmp/folder/secret")
-    refused(posix.listdir, "/tmp/folder")
+    posix.symlink("@SECRET@", "link")
+    posix.symlink("@FOLDER@", "folder")
+    refused(open, "link")
+    refused(open, "folder/secret")
+    refused(posix.listdir, "folder")
     return x + 1
 
 #== secret_file_by_hard_link: passed
 def f(x):
-    refused(posix.link, "@SECRET@", "/tmp/hard")
-    refused(posix.link, "/proc/self/exe", "/tmp/hard")
-    refused(posix.rename, "@WRITABLE@", "/tmp/moved")
+    refused(posix.link, "@SECRET@", "hard")
+    refused(posix.link, "/proc/self/exe", "hard")
+    refused(posix.rename, "@WRITABLE@", "moved")
     return x + 1
 
 #== escape_with_an_old_folder_descriptor: passed
@@ -115,7 +115,7 @@ def f(x):
     refused(posix.setxattr, sys.executable, "user.assay", b"1")
     return x + 1
 
-#== minimal_devices: passed
+#== minimal_devices: passed reduced=failed
 import os
 
 def f(x):
@@ -144,10 +144,10 @@ import stat
 def f(x):
     for kind, major, minor in ((stat.S_IFCHR, 1, 1), (stat.S_IFCHR, 1, 11), (stat.S_IFBLK, 8, 0),
                                (stat.S_IFBLK, 254, 0), (stat.S_IFIFO, 0, 0), (stat.S_IFSOCK, 0, 0)):
-        refused(posix.mknod, "/tmp/device", kind | 0o666, posix.makedev(major, minor))
+        refused(posix.mknod, "device", kind | 0o666, posix.makedev(major, minor))
     return x + 1
 
-#== proc_shows_own_process_only: passed
+#== proc_shows_own_process_only: passed reduced=failed
 import os
 
 def f(x):
@@ -188,18 +188,21 @@ def f(x):
 import sys
 
 def f(x):
-    with open("/tmp/tool", "wb") as file:
+    with open("tool", "wb") as file:
         file.write(open(sys.executable, "rb").read(4096))
-    posix.chmod("/tmp/tool", 0o6755)
-    refused(posix.execve, "/tmp/tool", ["tool"], {})
+    try:
+        posix.chmod("tool", 0o6755)
+    except PermissionError:  # where the scratch folder lies outside
+        pass
+    refused(posix.execve, "tool", ["tool"], {})
     return x + 1
 
-#== map_scratch_as_code: passed
+#== map_scratch_as_code: passed reduced=failed
 import mmap
 
 def f(x):
     # The scratch folder is mounted without execution.
-    with open("/tmp/code", "w+b") as file:
+    with open("code", "w+b") as file:
         file.write(b"\xc3" * 4096)
         file.flush()
         refused(lambda: mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC))
@@ -209,7 +212,7 @@ def f(x):
 import os
 
 def f(x):
-    if posix.getcwd() != "/tmp" or os.environ["HOME"] != "/tmp":
+    if posix.getcwd() != os.environ["HOME"] or not posix.getcwd().startswith("/tmp"):
         reached("another folder")
     if os.listdir(".") not in ([], ["mine"]):
         reached(os.listdir("."))

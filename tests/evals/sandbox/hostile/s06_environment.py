@@ -2,12 +2,12 @@
 import os
 
 def f(x):
-    expected = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", "PYTHONHASHSEED": "0"}
+    expected = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": posix.getcwd(), "PYTHONHASHSEED": "0"}
     if dict(os.environ) != expected:
         reached(dict(os.environ))
     return x + 1
 
-#== environment_as_the_kernel_has_it: passed
+#== environment_as_the_kernel_has_it: passed reduced=failed
 def f(x):
     data = open("/proc/self/environ", "rb").read()
     if len(data) > 80 or b"BAIT" in data:
@@ -30,7 +30,7 @@ def f(x):
                     posix.readlink if name in ("exe", "cwd", "root", "ns/user") else open, path)
     return x + 1
 
-#== secrets_in_own_memory: passed seconds=10
+#== secrets_in_own_memory: passed seconds=10 reduced=failed
 import re
 
 def f(x):
@@ -59,7 +59,7 @@ def f(x):
             reached(target)
     return x + 1
 
-#== name_and_user_of_the_machine: passed
+#== name_and_user_of_the_machine: passed reduced=failed
 def f(x):
     if posix.uname().nodename != "sandbox":
         reached(posix.uname().nodename)
@@ -69,7 +69,7 @@ def f(x):
         reached(posix.getgroups())
     return x + 1
 
-#== no_capabilities: passed
+#== no_capabilities: passed reduced=failed
 def f(x):
     for line in open("/proc/self/status"):
         if line.startswith(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")) and int(line.split()[1], 16) != 0:
@@ -80,7 +80,7 @@ def f(x):
             reached(line)
     return x + 1
 
-#== first_victim_when_memory_runs_out: passed
+#== first_victim_when_memory_runs_out: passed reduced=failed
 def f(x):
     if open("/proc/self/oom_score_adj").read().strip() != "1000":
         reached("a protected place")

@@ -31,7 +31,7 @@ def f(x):
             pass
     return x + 1
 
-#== deep_folders: passed
+#== deep_folders: passed reduced=passed/timed_out
 def f(x):
     try:
         for _ in range(3000):

@@ -238,7 +238,7 @@ def f(x):
                         reached(name)
     return x
 
-#== search_memory_for_the_tests: wrong seconds=10
+#== search_memory_for_the_tests: wrong seconds=10 reduced=failed
 import re
 
 def f(x):

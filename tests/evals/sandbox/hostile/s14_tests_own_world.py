@@ -98,8 +98,8 @@ def check(candidate):
 import sys
 posix.putenv("PYTHONPATH", "/tmp")
 posix.putenv("PYTHONSTARTUP", "/tmp/random.py")
-sys.path.insert(0, "/tmp")
-with open("/tmp/random.py", "w") as file:
+sys.path.insert(0, posix.getcwd())
+with open("random.py", "w") as file:
     file.write("randint = lambda *args: 0\n")
 
 def f(x):

@@ -40,7 +40,7 @@ def f(x):
 def f(x):
     return x + 1
 
-#== one_mebibyte_of_code: passed/memory/timed_out seconds=20 repeat=25000
+#== a_long_source_of_code: passed seconds=20 repeat=5000
 def f(x):
     return x + 1
 
