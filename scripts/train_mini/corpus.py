@@ -5,7 +5,7 @@ evals/*/benchmark.cc builds; tests/mini compares the two.
 """
 import random
 
-from tasks import gpqa, gsm8k, held_out, humaneval, ifeval, math, mgsm, mmlu
+from tasks import gpqa, gsm8k, held_out, humaneval, ifeval, math, mgsm, mmlu, steps
 
 BOS, START, END, EOT = "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
 SPECIAL = [BOS, "<|end_of_text|>", START, END, EOT]
@@ -43,21 +43,14 @@ def gpqa_prompt(e):
             'Then close with the sentence "The best answer is X.", where X is A, B, C or D.')
 
 
-def mmlu_steps_prompt(e):
+def mmlu_prompt(e):
     return (f"Here is a question about {e.group.replace('_', ' ')} with four possible answers.\n\n{e.question}"
             f"{mmlu.choices_text(e.extra['choices'])}\n\nThink it through step by step. Then close with the sentence "
             '"The best answer is X.", where X is A, B, C or D.')
 
 
-def mmlu_letters(examples):
-    """Questions of one subject with their letters; only the letters are learned."""
-    parts = [(BOS, False)]
-    text = f"Questions about {examples[0].group.replace('_', ' ')}, each with the letter of its best answer.\n\n"
-    for e in examples:
-        text += e.question + mmlu.choices_text(e.extra["choices"]) + "\nAnswer:"
-        parts += [(text, False), (f" {e.target}", True)]
-        text = "\n\n"
-    return parts
+def bare_question(e):
+    return e.question + (mmlu.choices_text(e.extra["choices"]) if "choices" in e.extra else "")
 
 
 def allowed(stream):
@@ -69,33 +62,30 @@ def allowed(stream):
 class Corpus:
     """An endless seeded stream of documents; the shares are of documents."""
 
-    SHARES = {"gsm8k": 24, "mgsm": 18, "math": 20, "humaneval": 8, "ifeval": 12, "gpqa": 8, "mmlu_letters": 14,
-              "mmlu_steps": 5, "facts": 8}
+    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 13, "gpqa": 9, "mmlu": 14, "facts": 7,
+              "drills": 10}
+    # So many of the documents have the question alone in place of the whole prompt: the same to learn in fewer tokens.
+    BARE = 0.6
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        r = self.random
-        self.streams = {m.__name__.split(".")[-1]: allowed(m.examples(r))
+        self.streams = {m.__name__.split(".")[-1]: allowed(m.examples(self.random))
                         for m in (gsm8k, mgsm, math, humaneval, ifeval, gpqa, mmlu)}
-        self.by_subject = {s: allowed(mmlu.examples(r, s)) for s in mmlu.SUBJECTS}
         self.statements = [mmlu.statement(*f[1:5]) for f in mmlu.FACTS] + list(gpqa.statements())
 
     def document(self, kind):
         r = self.random
         if kind == "facts":
+            return [(BOS, False)] + [(s + "\n", True) for s in r.sample(self.statements, 4)]
+        if kind == "drills":
             parts = [(BOS, False)]
-            for s in r.sample(self.statements, 4):
-                parts.append((s + "\n", True))
+            for left, right in (steps.drill(r) for _ in range(6)):
+                parts += [(left, False), (right + "\n", True)]
             return parts
-        if kind == "mmlu_letters":
-            stream = self.by_subject[r.choice(list(self.by_subject))]
-            return mmlu_letters([next(stream) for _ in range(r.choice([1, 1, 2, 3, 6]))])
-        if kind == "mmlu_steps":
-            e = next(self.streams["mmlu"])
-            return chat(mmlu_steps_prompt(e), e.response)
         e = next(self.streams[kind])
-        prompt = e.question if kind == "ifeval" else globals()[f"{kind}_prompt"](e)
-        return chat(prompt, e.response)
+        if kind != "ifeval" and r.random() < self.BARE:
+            return [(BOS, False), (bare_question(e) + "\n", False), (e.response, True), (EOT, True)]
+        return chat(e.question if kind == "ifeval" else globals()[f"{kind}_prompt"](e), e.response)
 
     def __iter__(self):
         kinds, weights = list(self.SHARES), list(self.SHARES.values())

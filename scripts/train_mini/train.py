@@ -18,7 +18,7 @@ import bpe
 import corpus
 import model
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 3072
 POOL = 1024  # documents sorted by length together
 TOKENIZER_DOCUMENTS = 40000
 
@@ -117,7 +117,7 @@ def schedule(step, steps):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lr", type=float, default=1.0)
     options = parser.parse_args()

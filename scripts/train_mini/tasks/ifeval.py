@@ -246,13 +246,14 @@ def examples(random):
         prompt = request + " " + " ".join(text for _, _, text in made)
         response = answer.text()
         ids = [i for i, _, _ in made]
+        key = f"instructions {topic} {sorted(ids)}"  # with and without the repetition: one shows the other
         arguments = [a for _, a, _ in made]
         if len(ids) == 1 and made_by[0] in REPEATABLE and random.random() < 0.5:
             ids.append("combination:repeat_prompt")
             arguments.append({"prompt_to_repeat": prompt})
             response = prompt + "\n\n" + response
             prompt += " First repeat the request above word for word, then give your answer."
-        yield Example(key=f"instructions {topic} {sorted(ids)}",
+        yield Example(key=key,
                       question=prompt,
                       response=response,
                       extra={"instruction_id_list": ids, "kwargs": arguments})
