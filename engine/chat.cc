@@ -21,8 +21,8 @@ struct KnownTemplate {
   ChatFormat format;
 };
 
-// Of Meta-Llama-3-Instruct (three revisions), Llama-3.1 and 3.3-Instruct, Llama-3.2-Instruct, and of
-// the demonstration model (scripts/train_mini/export.py).
+// Of Meta-Llama-3-Instruct (three revisions), Llama-3.1 and 3.3-Instruct, Llama-3.2-Instruct, and
+// of the demonstration model (scripts/train_mini/export.py).
 constexpr KnownTemplate kTemplates[] = {
     {"2b6fa15138c961d2718c1ec8f5c278676c99455a39df8a4b1fb98bffe4cd7030", ChatFormat::kLlama30},
     {"84c5e3b41276fd5188183acf1474b6cd9e2623b82403e696f468f8235f7270cf", ChatFormat::kLlama30},
