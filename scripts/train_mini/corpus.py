@@ -3,7 +3,9 @@
 A document is a list of (text, learned) parts; special tokens are parts of their own. The forms repeat what
 evals/*/benchmark.cc builds; tests/mini compares the two.
 """
+import itertools
 import random
+import re
 
 from tasks import gpqa, gsm8k, held_out, humaneval, ifeval, math, mgsm, mmlu, steps
 
@@ -62,12 +64,16 @@ def allowed(stream):
 class Corpus:
     """An endless seeded stream of documents; the shares are of documents."""
 
-    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 13, "gpqa": 9, "mmlu": 14, "facts": 7,
-              "drills": 10}
+    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 13, "gpqa": 9, "mmlu": 12, "facts": 6,
+              "drills": 8, "copies": 3, "numbers": 6}
     # So many of the documents have the question alone in place of the whole prompt: the same to learn in fewer tokens.
     BARE = 0.6
 
-    def __init__(self, seed):
+    # So many documents at the beginning are copies and numbers only.
+    FIRST = 15000
+
+    def __init__(self, seed, first=0):
+        self.first = first
         self.random = random.Random(seed)
         self.streams = {m.__name__.split(".")[-1]: allowed(m.examples(self.random))
                         for m in (gsm8k, mgsm, math, humaneval, ifeval, gpqa, mmlu)}
@@ -82,6 +88,12 @@ class Corpus:
             for left, right in (steps.drill(r) for _ in range(6)):
                 parts += [(left, False), (right + "\n", True)]
             return parts
+        if kind == "copies":
+            text = steps.mixture(r, gsm8k.NAMES + gsm8k.THINGS + ifeval.KEYWORDS)
+            return [(BOS, False), (text, False), (text, True)]
+        if kind == "numbers":
+            e = next(self.streams[r.choice(["gsm8k", "gsm8k", "math", "mgsm"])])
+            return [(BOS, False), (e.question + "\n", False), (", ".join(re.findall(r"\d+", e.question)) + "\n", True)]
         e = next(self.streams[kind])
         if kind != "ifeval" and r.random() < self.BARE:
             return [(BOS, False), (bare_question(e) + "\n", False), (e.response, True), (EOT, True)]
@@ -89,6 +101,8 @@ class Corpus:
 
     def __iter__(self):
         kinds, weights = list(self.SHARES), list(self.SHARES.values())
-        while True:
+        for number in itertools.count():
             kind = self.random.choices(kinds, weights)[0]
+            if number < self.first:
+                kind = self.random.choice(["copies", "numbers"])
             yield kind, self.document(kind)

@@ -24,19 +24,19 @@ def parameters(config, seed):
     g = torch.Generator().manual_seed(seed)
     h, q, kv, i = (config.hidden, config.heads * config.head_dim, config.kv_heads * config.head_dim,
                    config.intermediate)
-    out = {"model.embed_tokens.weight": torch.randn(config.vocab, h, generator=g) * 0.02}
+    # The stream starts as the embedding, large beside what the layers add: what stands in the text is read back after
+    # two hundred steps instead of thousands. The small last norm keeps the first logits small.
+    out = {"model.embed_tokens.weight": torch.randn(config.vocab, h, generator=g) * 0.2}
     for n in range(config.layers):
         p = f"model.layers.{n}."
         for name, rows, cols in (("self_attn.q_proj", q, h), ("self_attn.k_proj", kv, h), ("self_attn.v_proj", kv, h),
                                  ("self_attn.o_proj", h, q), ("mlp.gate_proj", i, h), ("mlp.up_proj", i, h),
                                  ("mlp.down_proj", h, i)):
-            scale = cols ** -0.5
-            if name in ("self_attn.o_proj", "mlp.down_proj"):
-                scale /= (2 * config.layers) ** 0.5
+            scale = 0.0 if name in ("self_attn.o_proj", "mlp.down_proj") else cols ** -0.5
             out[f"{p}{name}.weight"] = torch.randn(rows, cols, generator=g) * scale
         for name in ("input_layernorm", "post_attention_layernorm"):
             out[f"{p}{name}.weight"] = torch.ones(h)
-    out["model.norm.weight"] = torch.ones(h)
+    out["model.norm.weight"] = torch.full((h,), 0.3)
     return out
 
 

@@ -43,9 +43,9 @@ def encoded(tokenizer, document):
     return ids, learned
 
 
-def batches(tokenizer, seed):
+def batches(tokenizer, seed, first=0):
     """Endless (ids, targets) of documents of like length; a target of -100 is not learned."""
-    stream, order = iter(corpus.Corpus(seed)), random.Random(seed)
+    stream, order = iter(corpus.Corpus(seed, first)), random.Random(seed)
     while True:
         pool = sorted((encoded(tokenizer, d) for _, (_, d) in zip(range(POOL), stream)), key=lambda d: len(d[0]))
         groups, group = [], []
@@ -111,13 +111,13 @@ class Optimizer:
 
 def schedule(step, steps):
     """Warm-up, level, then down to nothing over the last 60 %."""
-    return min(1, step / 100, max(0.01, (steps - step) / (0.6 * steps)))
+    return min(1, step / 30, max(0.01, (steps - step) / (0.6 * steps)))
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lr", type=float, default=1.0)
     options = parser.parse_args()
@@ -148,7 +148,8 @@ def main():
     started = saved = time.time()
     total = count = correct = learned = 0
     # A second call must not learn the same documents again, so its stream has a seed of its own.
-    for step, (ids, targets) in enumerate(batches(tokenizer, options.seed * 1000 + done + 1), done + 1):
+    first = 0 if done else corpus.Corpus.FIRST
+    for step, (ids, targets) in enumerate(batches(tokenizer, options.seed * 1000 + done + 1, first), done + 1):
         hidden = model.forward(p, config, ids)
         where = targets != -100
         scores, goal = model.logits(p, hidden[where]), targets[where]

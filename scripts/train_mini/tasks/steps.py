@@ -21,3 +21,9 @@ def drill(random):
             a, b = b, a
     left, right = step(a, sign, b)[0].split(" = ")
     return f"{left} =", f" {right}"
+
+
+def mixture(random, words):
+    """Words and numbers in no order, to be copied: reading back what stands in the text has to be learned first."""
+    return " ".join(random.choice(words) if random.random() < 0.5 else str(random.randint(1, 150))
+                    for _ in range(random.randint(4, 12))) + "\n"
