@@ -152,7 +152,9 @@ class LocalGenerator : public Generator {
       : options_(options),
         tokenizer_(std::move(opened.tokenizer)),
         stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
-        encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
+        encoder_(*tokenizer_.tokenizer,
+                 chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
+                 options.chat_date) {
     const PrecisionSetting& setting = find_setting(options.precision);
     const KvType kv = find_kv_type(options.kv);
     limits_ = plan_memory(opened, options, setting);
@@ -181,9 +183,10 @@ class LocalGenerator : public Generator {
   }
 
  private:
-  static ChatChoice chat_choice(const Opened& opened, const EngineOptions& options) {
-    const bool dummy = !opened.checkpoint && options.chat_format == "auto";
-    return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
+  static ChatChoice chat_choice(const LoadedTokenizer& tokenizer, bool dummy,
+                                const EngineOptions& options) {
+    const bool plain = dummy && options.chat_format == "auto";
+    return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
   }
 
   void load(const Opened& opened, const CpuExecutorOptions& options) {
