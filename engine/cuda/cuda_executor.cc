@@ -13,6 +13,7 @@
 #include "engine/cuda/cuda_forward.h"
 #include "engine/cuda/device_model.h"
 #include "engine/cuda/devices.h"
+#include "engine/cuda/failure.h"
 #include "engine/cuda/gemm_runner.h"
 #include "engine/cuda/step_plan.h"
 #include "engine/ops/memory.h"
@@ -303,6 +304,15 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
   return std::make_unique<Implementation>(
       load_device_model(config, source, setting, plan.context, threads), kv, options, plan,
       device);
+}
+
+bool cuda_usable() {
+  const GpuReport report = gpu_report();
+  if (report.devices.empty()) return false;
+  const GpuDevice& first = report.devices.front();
+  return capability_problem(first.capability_major * 10 + first.capability_minor,
+                            report.architectures)
+      .empty();
 }
 
 }  // namespace assay::engine

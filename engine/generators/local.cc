@@ -1,7 +1,7 @@
 #include "engine/generators/local.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
+#include "engine/cuda/cuda_executor.h"
 #include "engine/forward.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
@@ -133,6 +134,95 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
   return limits;
 }
 
+/// The model on one kind of device, ready to run steps.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Executor& executor() = 0;
+  [[nodiscard]] virtual const Limits& limits() const = 0;
+  /// Device, arithmetic and bytes of weights.
+  virtual void describe(ModelInfo& info) const = 0;
+};
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+             int threads)
+      : limits_(plan_memory(opened, options, find_setting(options.precision))),
+        model_(load_model(opened.config, source, find_setting(options.precision), limits_.context,
+                          threads)),
+        cache_(opened.config, find_kv_type(options.kv), limits_.pages),
+        forward_(model_, cache_, threads, kStepRows) {}
+
+  Executor& executor() override { return forward_; }
+  const Limits& limits() const override { return limits_; }
+  void describe(ModelInfo& info) const override {
+    info.weight_bytes = model_.weight_bytes();
+    info.device = "cpu";
+    info.arithmetic = "cpu-1";
+    info.detail.set("kernels", forward_.kernels().name);
+  }
+
+ private:
+  Limits limits_;
+  Model model_;
+  KvCache cache_;
+  Forward forward_;
+};
+
+class CudaBackend : public Backend {
+ public:
+  CudaBackend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+              int threads) {
+    CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+    // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
+    if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
+      cuda.gemm = kernels;
+      if (cuda.gemm == "exact") cuda.attention = "exact";
+    }
+    const PrecisionSetting& setting = find_setting(options.precision);
+    const KvType kv = find_kv_type(options.kv);
+    const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+    limits_ = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
+    executor_ = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  }
+
+  Executor& executor() override { return *executor_; }
+  const Limits& limits() const override { return limits_; }
+  void describe(ModelInfo& info) const override {
+    const CudaDescription description = executor_->description();
+    info.weight_bytes = description.weight_bytes;
+    info.device = "cuda";
+    info.arithmetic = description.arithmetic;
+    info.detail.set("gpu", description.device);
+  }
+
+ private:
+  Limits limits_;
+  std::unique_ptr<CudaExecutor> executor_;
+};
+
+bool wants_cuda(const EngineOptions& options) {
+  if (options.device == "cuda") return true;
+  if (options.device == "cpu") return false;
+  if (options.device != "auto") {
+    throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
+  }
+  return cuda_usable();
+}
+
+std::unique_ptr<Backend> make_backend(const Opened& opened, const EngineOptions& options,
+                                      int threads) {
+  const auto make = [&](const WeightSource& source) -> std::unique_ptr<Backend> {
+    if (wants_cuda(options)) return std::make_unique<CudaBackend>(opened, source, options, threads);
+    return std::make_unique<CpuBackend>(opened, source, options, threads);
+  };
+  if (!opened.checkpoint) return make(DummyWeights());
+  auto backend = make(CheckpointWeights(*opened.checkpoint));
+  opened.checkpoint->check_unchanged();
+  return backend;
+}
+
 class LocalGenerator : public Generator {
  public:
   LocalGenerator(Opened opened, const EngineOptions& options)
@@ -140,17 +230,13 @@ class LocalGenerator : public Generator {
         tokenizer_(std::move(opened.tokenizer)),
         stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
         encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
-    const PrecisionSetting& setting = find_setting(options.precision);
-    const KvType kv = find_kv_type(options.kv);
-    limits_ = plan_memory(opened, options, setting);
     const int threads = options.threads > 0 ? options.threads : usable_cores();
-    load(opened, setting, threads);
-    cache_ = std::make_unique<KvCache>(opened.config, kv, limits_.pages);
-    forward_ = std::make_unique<Forward>(model_, *cache_, threads, kStepRows);
+    backend_ = make_backend(opened, options, threads);
+    limits_ = backend_->limits();
     pool_ = std::make_unique<PagePool>(limits_.pages);
-    scheduler_ =
-        std::make_unique<Scheduler>(*forward_, *pool_, limits_.batch, options.prefix_cache);
-    describe(opened, setting, threads);
+    scheduler_ = std::make_unique<Scheduler>(backend_->executor(), *pool_, limits_.batch,
+                                             options.prefix_cache);
+    describe(opened, threads);
   }
 
   const ModelInfo& info() const override { return info_; }
@@ -169,28 +255,15 @@ class LocalGenerator : public Generator {
     return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
   }
 
-  void load(const Opened& opened, const PrecisionSetting& setting, int threads) {
-    if (opened.checkpoint) {
-      const CheckpointWeights source(*opened.checkpoint);
-      model_ = load_model(opened.config, source, setting, limits_.context, threads);
-      opened.checkpoint->check_unchanged();
-    } else {
-      model_ = load_model(opened.config, DummyWeights(), setting, limits_.context, threads);
-    }
-  }
-
-  void describe(const Opened& opened, const PrecisionSetting& setting, int threads) {
+  void describe(const Opened& opened, int threads) {
     info_.name = opened.name;
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
     info_.parameters = opened.config.parameter_count();
-    info_.weight_bytes = model_.weight_bytes();
     info_.context = limits_.context;
-    info_.setting = setting.name;
+    info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
-    info_.device = "cpu";
-    info_.arithmetic = "cpu-1";
-    info_.detail.set("kernels", forward_->kernels().name);
+    backend_->describe(info_);
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -238,9 +311,7 @@ class LocalGenerator : public Generator {
   std::vector<TokenId> stop_ids_;
   PromptEncoder encoder_;
   Limits limits_;
-  Model model_;
-  std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<Forward> forward_;
+  std::unique_ptr<Backend> backend_;
   std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
@@ -249,10 +320,6 @@ class LocalGenerator : public Generator {
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  if (options.device != "auto" && options.device != "cpu") {
-    throw_input("--device {}: this build runs models on the CPU only; use --device cpu",
-                escaped(options.device));
-  }
   if (options.tp != 1) throw_input("--tp {}: only 1 is built yet", options.tp);
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);

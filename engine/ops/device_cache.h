@@ -3,14 +3,9 @@
 
 #include <cstdint>
 
+#include "engine/ops/host_device.h"
 #include "engine/ops/number.h"
 #include "engine/page_pool.h"
-
-#if defined(__CUDACC__)
-#define ASSAY_HOST_DEVICE __host__ __device__
-#else
-#define ASSAY_HOST_DEVICE
-#endif
 
 namespace assay::engine {
 

@@ -13,6 +13,7 @@
 
 #include "engine/cuda/runtime.h"
 #include "engine/ops/cpu_kernels.h"
+#include "engine/ops/host_device.h"
 
 namespace assay::engine {
 
@@ -36,7 +37,7 @@ struct DeviceMatrix {
   void* data = nullptr;         // 256-byte aligned
   float* row_scale = nullptr;   // [rows], or null: 1
   float* bias = nullptr;        // [rows], or null: none
-  [[nodiscard]] std::int64_t inputs() const {
+  [[nodiscard]] ASSAY_HOST_DEVICE std::int64_t inputs() const {
     return static_cast<std::int64_t>(shards) * shard_k;
   }
   [[nodiscard]] std::int64_t element_bytes() const { return type == WeightType::kBf16 ? 2 : 1; }

@@ -1,5 +1,6 @@
 #include "engine/cuda/emulation/grid.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <array>
@@ -17,9 +18,12 @@ namespace {
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr unsigned kLanes = 32;
 
+/// Started by its context, then switched by jumps: they save no signal mask, which is a system call.
 struct Fiber {
   ucontext_t context{};
+  jmp_buf state{};
   Here here;
+  bool started = false;
   bool done = false;
 };
 
@@ -52,7 +56,6 @@ class BlockRun {
       getcontext(&fiber.context);
       fiber.context.uc_stack.ss_sp = stacks.data() + i * kStackBytes;
       fiber.context.uc_stack.ss_size = kStackBytes;
-      fiber.context.uc_link = &main_;
       makecontext(&fiber.context, reinterpret_cast<void (*)()>(&BlockRun::enter), 0);
     }
     alive_ = threads;
@@ -63,8 +66,7 @@ class BlockRun {
       progress_ = false;
       for (Fiber& fiber : fibers_) {
         if (fiber.done) continue;
-        current_ = &fiber;
-        swapcontext(&main_, &fiber.context);
+        resume(fiber);
         if (error_) std::rethrow_exception(error_);
       }
       ASSAY_CHECK(progress_, "threads of an emulated block wait for each other for ever");
@@ -74,18 +76,27 @@ class BlockRun {
   Fiber& current() { return *current_; }
   unsigned alive() const { return alive_; }
   void progressed() { progress_ = true; }
-  void yield() { swapcontext(&current_->context, &main_); }
+  void yield() {
+    if (_setjmp(current_->state) == 0) _longjmp(main_, 1);
+  }
   Warp& warp() { return warps_[current_->here.rank / kLanes]; }
   Barrier& barrier(unsigned id) { return barriers_[id]; }
 
  private:
   static void enter();
+  void resume(Fiber& fiber) {
+    current_ = &fiber;
+    if (_setjmp(main_) != 0) return;
+    if (current_->started) _longjmp(current_->state, 1);
+    current_->started = true;
+    setcontext(&current_->context);
+  }
 
   const std::function<void()>& body_;
   std::vector<Fiber> fibers_;
   std::vector<Warp> warps_;
   std::map<unsigned, Barrier> barriers_;
-  ucontext_t main_{};
+  jmp_buf main_{};
   Fiber* current_ = nullptr;
   unsigned alive_ = 0;
   bool progress_ = false;
@@ -105,6 +116,7 @@ void BlockRun::enter() {
   block.current_->done = true;
   --block.alive_;
   block.progress_ = true;
+  _longjmp(block.main_, 1);
 }
 
 /// Everyone alive, for barrier 0 that counts whoever is left.
@@ -115,13 +127,14 @@ void sync(unsigned id, unsigned threads) {
   const std::uint64_t phase = barrier.phase;
   ++barrier.arrived;
   running->progressed();
-  wait_until([&barrier, phase, threads] {
+  auto passed = [&barrier, phase, threads] {
     if (barrier.phase != phase) return true;
     if (barrier.arrived < (threads == kWholeBlock ? running->alive() : threads)) return false;
     barrier.arrived = 0;
     ++barrier.phase;
     return true;
-  });
+  };
+  wait_until(passed);
 }
 
 }  // namespace
@@ -156,8 +169,8 @@ void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
   }
 }
 
-void wait_until(const std::function<bool()>& ready) {
-  while (!ready()) running->yield();
+void wait_erased(bool (*ready)(void*), void* context) {
+  while (!ready(context)) running->yield();
   running->progressed();
 }
 
@@ -176,7 +189,8 @@ const std::byte* exchange(const void* mine, std::size_t bytes) {
     ++warp.phase[side];
   }
   running->progressed();
-  wait_until([&warp, side, phase] { return warp.phase[side] != phase; });
+  auto passed = [&warp, side, phase] { return warp.phase[side] != phase; };
+  wait_until(passed);
   return warp.slots[side].data();
 }
 

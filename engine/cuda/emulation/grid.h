@@ -35,8 +35,13 @@ const Here& here();
 void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
               const std::function<void()>& body);
 
-/// Lets other threads run until `ready` holds.
-void wait_until(const std::function<bool()>& ready);
+/// Lets other threads run until `ready()` holds.
+void wait_erased(bool (*ready)(void*), void* context);
+template <typename Ready>
+void wait_until(Ready& ready) {
+  wait_erased([](void* context) { return static_cast<bool>((*static_cast<Ready*>(context))()); },
+              &ready);
+}
 
 /// All threads of the block that have not returned.
 void sync_block();
