@@ -42,6 +42,10 @@ void after_launch(CudaStream stream) {
 }
 
 DeviceLimits use_device(int index) {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    throw_environment("CUDA: no NVIDIA driver is loaded; `assay doctor` says more");
+  }
   check(cudaSetDevice(index), "choice of the device");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "properties of the device");

@@ -1,6 +1,7 @@
 #include "engine/generators/local.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,8 +14,8 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
+#include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
-#include "engine/forward.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
@@ -101,6 +102,19 @@ struct Limits {
   std::int64_t pages = 0;
 };
 
+/// Of all ranks.
+std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options) {
+  std::int64_t bytes = 0;
+  for (int rank = 0; rank < options.tp; ++rank) {
+    bytes +=
+        KvCache::page_bytes({.layers = config.layers,
+                             .kv_heads = make_partition(config, options.tp, rank).kv_heads.size(),
+                             .head_dim = config.head_dim},
+                            find_kv_type(options.kv));
+  }
+  return bytes;
+}
+
 Limits plan_memory(const Opened& opened, const EngineOptions& options,
                    const PrecisionSetting& setting) {
   Limits limits;
@@ -110,8 +124,8 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting);
-  const std::int64_t page = KvCache::page_bytes(opened.config);
+  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
+  const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = available_memory();
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
@@ -135,72 +149,56 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
 }
 
 /// The model on one kind of device, ready to run steps.
-class Backend {
- public:
-  virtual ~Backend() = default;
-  virtual Executor& executor() = 0;
-  [[nodiscard]] virtual const Limits& limits() const = 0;
-  /// Device, arithmetic and bytes of weights.
-  virtual void describe(ModelInfo& info) const = 0;
+struct Backend {
+  std::unique_ptr<Executor> executor;
+  Limits limits;
+  ModelInfo info;  // device, arithmetic and bytes of weights
 };
 
-class CpuBackend : public Backend {
- public:
-  CpuBackend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-             int threads)
-      : limits_(plan_memory(opened, options, find_setting(options.precision))),
-        model_(load_model(opened.config, source, find_setting(options.precision), limits_.context,
-                          threads)),
-        cache_(opened.config, find_kv_type(options.kv), limits_.pages),
-        forward_(model_, cache_, threads, kStepRows) {}
+Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+                    int threads) {
+  Backend out;
+  out.limits = plan_memory(opened, options, find_setting(options.precision));
+  auto executor = std::make_unique<CpuExecutor>(
+      opened.config, source,
+      CpuExecutorOptions{.setting = &find_setting(options.precision),
+                         .kv = find_kv_type(options.kv),
+                         .ranks = options.tp,
+                         .threads = threads,
+                         .context = out.limits.context,
+                         .pages = out.limits.pages,
+                         .max_rows = kStepRows});
+  out.info.weight_bytes = executor->weight_bytes();
+  out.info.device = "cpu";
+  out.info.arithmetic = "cpu-1";
+  out.info.detail.set("kernels", executor->kernels().name);
+  out.executor = std::move(executor);
+  return out;
+}
 
-  Executor& executor() override { return forward_; }
-  const Limits& limits() const override { return limits_; }
-  void describe(ModelInfo& info) const override {
-    info.weight_bytes = model_.weight_bytes();
-    info.device = "cpu";
-    info.arithmetic = "cpu-1";
-    info.detail.set("kernels", forward_.kernels().name);
+Backend cuda_backend(const Opened& opened, const WeightSource& source,
+                     const EngineOptions& options, int threads) {
+  if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
+  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+  // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
+  if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
+    cuda.gemm = kernels;
+    if (cuda.gemm == "exact") cuda.attention = "exact";
   }
-
- private:
-  Limits limits_;
-  Model model_;
-  KvCache cache_;
-  Forward forward_;
-};
-
-class CudaBackend : public Backend {
- public:
-  CudaBackend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-              int threads) {
-    CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
-    // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
-    if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
-      cuda.gemm = kernels;
-      if (cuda.gemm == "exact") cuda.attention = "exact";
-    }
-    const PrecisionSetting& setting = find_setting(options.precision);
-    const KvType kv = find_kv_type(options.kv);
-    const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
-    limits_ = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
-    executor_ = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
-  }
-
-  Executor& executor() override { return *executor_; }
-  const Limits& limits() const override { return limits_; }
-  void describe(ModelInfo& info) const override {
-    const CudaDescription description = executor_->description();
-    info.weight_bytes = description.weight_bytes;
-    info.device = "cuda";
-    info.arithmetic = description.arithmetic;
-    info.detail.set("gpu", description.device);
-  }
-
- private:
-  Limits limits_;
-  std::unique_ptr<CudaExecutor> executor_;
-};
+  const PrecisionSetting& setting = find_setting(options.precision);
+  const KvType kv = find_kv_type(options.kv);
+  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+  auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  const CudaDescription description = executor->description();
+  Backend out;
+  out.limits = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
+  out.info.weight_bytes = description.weight_bytes;
+  out.info.device = "cuda";
+  out.info.arithmetic = description.arithmetic;
+  out.info.detail.set("gpu", description.device);
+  out.executor = std::move(executor);
+  return out;
+}
 
 bool wants_cuda(const EngineOptions& options) {
   if (options.device == "cuda") return true;
@@ -208,17 +206,13 @@ bool wants_cuda(const EngineOptions& options) {
   if (options.device != "auto") {
     throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
   }
-  return cuda_usable();
+  return options.tp == 1 && cuda_usable();
 }
 
-std::unique_ptr<Backend> make_backend(const Opened& opened, const EngineOptions& options,
-                                      int threads) {
-  const auto make = [&](const WeightSource& source) -> std::unique_ptr<Backend> {
-    if (wants_cuda(options)) return std::make_unique<CudaBackend>(opened, source, options, threads);
-    return std::make_unique<CpuBackend>(opened, source, options, threads);
-  };
-  if (!opened.checkpoint) return make(DummyWeights());
-  auto backend = make(CheckpointWeights(*opened.checkpoint));
+Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
+  const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
+  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
+  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
   opened.checkpoint->check_unchanged();
   return backend;
 }
@@ -232,9 +226,9 @@ class LocalGenerator : public Generator {
         encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
     const int threads = options.threads > 0 ? options.threads : usable_cores();
     backend_ = make_backend(opened, options, threads);
-    limits_ = backend_->limits();
+    limits_ = backend_.limits;
     pool_ = std::make_unique<PagePool>(limits_.pages);
-    scheduler_ = std::make_unique<Scheduler>(backend_->executor(), *pool_, limits_.batch,
+    scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,
                                              options.prefix_cache);
     describe(opened, threads);
   }
@@ -256,6 +250,7 @@ class LocalGenerator : public Generator {
   }
 
   void describe(const Opened& opened, int threads) {
+    info_ = std::move(backend_.info);
     info_.name = opened.name;
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
@@ -263,7 +258,7 @@ class LocalGenerator : public Generator {
     info_.context = limits_.context;
     info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
-    backend_->describe(info_);
+    info_.detail.set("ranks", options_.tp);
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -286,23 +281,23 @@ class LocalGenerator : public Generator {
       if (answers.back().done() && go_on) go_on = sink(first + i, answers.back().take());
     }
     if (!go_on) return false;
-    scheduler_->run(
-        std::move(sequences),
-        {.query =
-             [&](const Sequence& sequence, std::int64_t position) {
-               return answers[sequence.owner].query(sequence, position);
-             },
-         .on_result =
-             [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
-               return answers[sequence.owner].on_result(sequence, position, result);
-             },
-         .on_done =
-             [&](Sequence& sequence) {
-               Answer& answer = answers[sequence.owner];
-               answer.on_done(sequence);
-               if (answer.done() && go_on) go_on = sink(first + sequence.owner, answer.take());
-             },
-         .stop = [&] { return !go_on; }});
+    scheduler_->run(std::move(sequences),
+                    {.query =
+                         [&](const Sequence& sequence, std::int64_t position) {
+                           return answers[sequence.owner].query(sequence, position);
+                         },
+                     .on_result =
+                         [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
+                           return answers[sequence.owner].on_result(sequence, position, result);
+                         },
+                     .on_done =
+                         [&](Sequence& sequence) {
+                           Answer& answer = answers[sequence.owner];
+                           answer.on_done(sequence);
+                           if (answer.done() && go_on)
+                             go_on = sink(first + sequence.owner, answer.take());
+                         },
+                     .stop = [&] { return !go_on; }});
     return go_on;
   }
 
@@ -311,7 +306,7 @@ class LocalGenerator : public Generator {
   std::vector<TokenId> stop_ids_;
   PromptEncoder encoder_;
   Limits limits_;
-  std::unique_ptr<Backend> backend_;
+  Backend backend_;
   std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
@@ -320,7 +315,6 @@ class LocalGenerator : public Generator {
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  if (options.tp != 1) throw_input("--tp {}: only 1 is built yet", options.tp);
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   return std::make_unique<LocalGenerator>(open_model(options.model), options);

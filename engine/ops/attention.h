@@ -34,6 +34,6 @@ inline constexpr std::int64_t kQueryTile = 16;
 std::int64_t attention_scratch_floats(std::int64_t group, std::int64_t head_dim);
 
 /// On the context's threads; a task is a tile of query tokens and a KV head.
-void attention_cpu(CpuContext& context, KvCache& cache, const AttentionArgs& args);
+void attention_cpu(CpuContext& context, const KvCache& cache, const AttentionArgs& args);
 
 }  // namespace assay::engine

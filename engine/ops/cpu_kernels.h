@@ -138,8 +138,10 @@ struct CpuKernels {
   void (*rope)(const RopeRow& row) = nullptr;
   void (*add_residual)(bf16* x, const ResidualRow& row) = nullptr;
   LogitStats (*logit_stats)(const float* logits, std::int64_t count) = nullptr;
-  /// `lines` of 64 E4M3 bytes to BF16 pairs, two vectors of 16 pairs each (engine/ops/gemm.h).
-  void (*decode_lines)(const std::byte* in, bf16* out, std::int64_t lines) = nullptr;
+  /// [quads, groups] lines of 64 E4M3 codes (engine/ops/gemm.h) to BF16 pairs [2 quads, groups, 16,
+  /// 2]: two pairs of inputs from every four.
+  void (*decode_lines)(const std::byte* in, bf16* out, std::int64_t quads,
+                       std::int64_t groups) = nullptr;
 };
 
 const CpuKernels& portable_kernels();

@@ -15,13 +15,14 @@ std::int64_t padded_input(const PackedMatrix& matrix, std::int64_t input) {
 std::int64_t bf16_index(std::int64_t row, std::int64_t k) {
   return ((k / 2) * 4 + row / 16) * 32 + (row % 16) * 2 + k % 2;
 }
-std::int64_t e4m3_index(std::int64_t row, std::int64_t k) {
-  const std::int64_t in_group = row % 16;
-  return ((k / 4) * 4 + row / 16) * 64 + (in_group / 4) * 16 + (k % 4) / 2 * 8 +
-         (in_group % 4) * 2 + k % 2;
-}
 
 }  // namespace
+
+std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups) {
+  const std::int64_t in_group = row % 16;
+  return (input / 4 * groups + row / 16) * 64 + in_group / 4 * 16 + input % 4 / 2 * 8 +
+         in_group % 4 * 2 + input % 2;
+}
 
 PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t shards,
                                 std::int64_t shard_used) {
@@ -50,7 +51,7 @@ void pack_row(PackedMatrix& matrix, std::int64_t row, std::span<const float> val
       if (matrix.type == WeightType::kBf16) {
         reinterpret_cast<bf16*>(panel)[bf16_index(r, k)] = float_to_bf16(value);
       } else {
-        panel[e4m3_index(r, k)] = std::byte{float_to_e4m3(value / scale)};
+        panel[e4m3_line_index(r, k, kPanelRows / 16)] = std::byte{float_to_e4m3(value / scale)};
       }
     }
   }
@@ -64,7 +65,7 @@ float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t in
   if (matrix.type == WeightType::kBf16) {
     return bf16_to_float(reinterpret_cast<const bf16*>(panel)[bf16_index(r, k)]);
   }
-  return e4m3_to_float(static_cast<e4m3>(panel[e4m3_index(r, k)]));
+  return e4m3_to_float(static_cast<e4m3>(panel[e4m3_line_index(r, k, kPanelRows / 16)]));
 }
 
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out) {
@@ -77,9 +78,10 @@ void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out) {
   }
 }
 
-CpuContext::CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats)
+CpuContext::CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats,
+                       int first_core)
     : kernels(&table),
-      team(threads),
+      team(threads, first_core),
       scratch_stride(round_up(scratch_floats, 1024)),
       scratch_buffer(static_cast<std::size_t>(threads * scratch_stride) * sizeof(float)) {}
 

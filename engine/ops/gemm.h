@@ -45,6 +45,10 @@ struct PackedMatrix {
   }
 };
 
+/// Index of the code of (row, input) among the lines of 64 described above, `groups` lines of 16
+/// rows for every four inputs. A panel of a matrix has 4 groups.
+std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups);
+
 /// An empty matrix with its memory. REQUIRES: shards 1, 2, 4 or 8.
 PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t shards,
                                 std::int64_t shard_used);
@@ -72,7 +76,9 @@ void gemm_ref(const GemmArgs& args);
 
 /// Kernels, threads and scratch of one rank.
 struct CpuContext {
-  CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats);
+  /// `first_core`: see ThreadTeam.
+  CpuContext(const CpuKernels& table, int threads, std::int64_t scratch_floats,
+             int first_core = -1);
   const CpuKernels* kernels;
   ThreadTeam team;
   [[nodiscard]] float* scratch(int thread) {

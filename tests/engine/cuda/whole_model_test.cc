@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
-#include "engine/forward.h"
 #include "engine/scheduler.h"
 #include "engine/shapes.h"
 #include "engine/weight_sources.h"
@@ -113,10 +113,15 @@ void expect_same(const Answers& a, const Answers& b, const std::string& what) {
 
 Answers on_cpu(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
                const std::vector<Ask>& all) {
-  const Model model = load_model(config, DummyWeights(), setting, 256, 1);
-  KvCache cache(config, kv, 24);
-  Forward forward(model, cache, 1, 48);
-  return answer(forward, 24, all, 8, false);
+  CpuExecutor executor(config, DummyWeights(),
+                       {.setting = &setting,
+                        .kv = kv,
+                        .ranks = 1,
+                        .threads = 1,
+                        .context = 256,
+                        .pages = 24,
+                        .max_rows = 48});
+  return answer(executor, 24, all, 8, false);
 }
 
 struct CudaRun {
