@@ -53,7 +53,9 @@ std::vector<Candidate> filtered(std::span<const float> logits, const LogitStats&
   return candidates;
 }
 
-float uniform_for(const RandomKey& key, std::int64_t position) {
+}  // namespace
+
+float sampling_uniform(const RandomKey& key, std::int64_t position) {
   const std::uint64_t mixed = SplitMix64(key.seed ^ SplitMix64(key.request)())();
   const auto bits = philox4x32(
       {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
@@ -62,15 +64,13 @@ float uniform_for(const RandomKey& key, std::int64_t position) {
   return uniform24(bits[0]);
 }
 
-}  // namespace
-
 TokenId sample_token(std::span<const float> logits, const LogitStats& stats,
                      const SamplingParams& sampling, const RandomKey& key, std::int64_t position) {
   if (sampling.temperature <= 0) return static_cast<TokenId>(stats.argmax);
   const std::vector<Candidate> candidates = filtered(logits, stats, sampling);
   double total = 0;
   for (const Candidate& candidate : candidates) total += candidate.weight;
-  double rest = static_cast<double>(uniform_for(key, position)) * total;
+  double rest = static_cast<double>(sampling_uniform(key, position)) * total;
   for (const Candidate& candidate : candidates) {
     rest -= candidate.weight;
     if (rest < 0) return candidate.id;

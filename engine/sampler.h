@@ -9,6 +9,9 @@
 
 namespace assay::engine {
 
+/// The number that decides a draw: uniform in [0, 1) with 24 bits.
+float sampling_uniform(const RandomKey& key, std::int64_t position);
+
 /// Temperature 0: the largest logit, ties to the lowest id. Else temperature, top-k, top-p (the
 /// smallest prefix by probability descending, id ascending, with at least that mass), min-p, then
 /// one uniform number on the inverse of the distribution in id order.

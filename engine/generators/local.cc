@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -14,6 +15,7 @@
 #include "base/text.h"
 #include "engine/checkpoint.h"
 #include "engine/cpu_executor.h"
+#include "engine/cuda/cuda_executor.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
@@ -146,6 +148,75 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
   return limits;
 }
 
+/// The model on one kind of device, ready to run steps.
+struct Backend {
+  std::unique_ptr<Executor> executor;
+  Limits limits;
+  ModelInfo info;  // device, arithmetic and bytes of weights
+};
+
+Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+                    int threads) {
+  Backend out;
+  out.limits = plan_memory(opened, options, find_setting(options.precision));
+  auto executor = std::make_unique<CpuExecutor>(
+      opened.config, source,
+      CpuExecutorOptions{.setting = &find_setting(options.precision),
+                         .kv = find_kv_type(options.kv),
+                         .ranks = options.tp,
+                         .threads = threads,
+                         .context = out.limits.context,
+                         .pages = out.limits.pages,
+                         .max_rows = kStepRows});
+  out.info.weight_bytes = executor->weight_bytes();
+  out.info.device = "cpu";
+  out.info.arithmetic = "cpu-1";
+  out.info.detail.set("kernels", executor->kernels().name);
+  out.executor = std::move(executor);
+  return out;
+}
+
+Backend cuda_backend(const Opened& opened, const WeightSource& source,
+                     const EngineOptions& options, int threads) {
+  if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
+  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+  // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
+  if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
+    cuda.gemm = kernels;
+    if (cuda.gemm == "exact") cuda.attention = "exact";
+  }
+  const PrecisionSetting& setting = find_setting(options.precision);
+  const KvType kv = find_kv_type(options.kv);
+  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+  auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  const CudaDescription description = executor->description();
+  Backend out;
+  out.limits = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
+  out.info.weight_bytes = description.weight_bytes;
+  out.info.device = "cuda";
+  out.info.arithmetic = description.arithmetic;
+  out.info.detail.set("gpu", description.device);
+  out.executor = std::move(executor);
+  return out;
+}
+
+bool wants_cuda(const EngineOptions& options) {
+  if (options.device == "cuda") return true;
+  if (options.device == "cpu") return false;
+  if (options.device != "auto") {
+    throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
+  }
+  return options.tp == 1 && cuda_usable();
+}
+
+Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
+  const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
+  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
+  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
+  opened.checkpoint->check_unchanged();
+  return backend;
+}
+
 class LocalGenerator : public Generator {
  public:
   LocalGenerator(Opened opened, const EngineOptions& options)
@@ -155,21 +226,13 @@ class LocalGenerator : public Generator {
         encoder_(*tokenizer_.tokenizer,
                  chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
                  options.chat_date) {
-    const PrecisionSetting& setting = find_setting(options.precision);
-    const KvType kv = find_kv_type(options.kv);
-    limits_ = plan_memory(opened, options, setting);
     const int threads = options.threads > 0 ? options.threads : usable_cores();
-    load(opened, {.setting = &setting,
-                  .kv = kv,
-                  .ranks = options.tp,
-                  .threads = threads,
-                  .context = limits_.context,
-                  .pages = limits_.pages,
-                  .max_rows = kStepRows});
+    backend_ = make_backend(opened, options, threads);
+    limits_ = backend_.limits;
     pool_ = std::make_unique<PagePool>(limits_.pages);
-    scheduler_ =
-        std::make_unique<Scheduler>(*executor_, *pool_, limits_.batch, options.prefix_cache);
-    describe(opened, setting, threads);
+    scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,
+                                             options.prefix_cache);
+    describe(opened, threads);
   }
 
   const ModelInfo& info() const override { return info_; }
@@ -189,29 +252,16 @@ class LocalGenerator : public Generator {
     return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
   }
 
-  void load(const Opened& opened, const CpuExecutorOptions& options) {
-    if (opened.checkpoint) {
-      const CheckpointWeights source(*opened.checkpoint);
-      executor_ = std::make_unique<CpuExecutor>(opened.config, source, options);
-      opened.checkpoint->check_unchanged();
-    } else {
-      executor_ = std::make_unique<CpuExecutor>(opened.config, DummyWeights(), options);
-    }
-  }
-
-  void describe(const Opened& opened, const PrecisionSetting& setting, int threads) {
+  void describe(const Opened& opened, int threads) {
+    info_ = std::move(backend_.info);
     info_.name = opened.name;
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
     info_.parameters = opened.config.parameter_count();
-    info_.weight_bytes = executor_->weight_bytes();
     info_.context = limits_.context;
-    info_.setting = setting.name;
+    info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
-    info_.device = "cpu";
-    info_.arithmetic = "cpu-1";
     info_.detail.set("ranks", options_.tp);
-    info_.detail.set("kernels", executor_->kernels().name);
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -259,7 +309,7 @@ class LocalGenerator : public Generator {
   std::vector<TokenId> stop_ids_;
   PromptEncoder encoder_;
   Limits limits_;
-  std::unique_ptr<CpuExecutor> executor_;
+  Backend backend_;
   std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
@@ -268,10 +318,6 @@ class LocalGenerator : public Generator {
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  if (options.device != "auto" && options.device != "cpu") {
-    throw_input("--device {}: this build runs models on the CPU only; use --device cpu",
-                escaped(options.device));
-  }
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   return std::make_unique<LocalGenerator>(open_model(options.model), options);
