@@ -14,10 +14,10 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/sandbox_option.h"
 #include "cli/store_path.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
-#include "evals/sandbox/sandbox_client.h"
 #include "suites/language_data.h"
 #include "suites/plan.h"
 #include "suites/score_file.h"
@@ -30,8 +30,7 @@ struct ScoreOptions {
   suites::ScoreFileOptions file;
   std::string verdicts;
   bool json = false;
-  bool unsafe_exec = false;
-  std::string python;
+  SandboxChoice sandbox;
   std::string db;     // store the scored responses there; "" for not at all
   std::string model;  // name of what answered, in the store
 };
@@ -64,10 +63,7 @@ void print_table(const suites::ScoredFile& scored) {
 std::unique_ptr<evals::Sandbox> sandbox_for(const ScoreOptions& options) {
   const std::string name = options.file.task.substr(0, options.file.task.find('@'));
   if (!evals::find_benchmark(name).runs_code()) return nullptr;
-  return evals::make_sandbox(
-      {.level = options.unsafe_exec ? evals::SandboxLevel::kUnsafe : evals::SandboxLevel::kFull,
-       .parallel = options.file.threads,
-       .interpreter = options.python});
+  return evals::make_sandbox(options.sandbox.options(options.file.threads));
 }
 
 /// The scored responses as a run of the store, for `assay compare`.
@@ -160,9 +156,7 @@ void add_score(CLI::App& app, Chosen& chosen) {
   command->add_flag("--custom-data", file.custom_data,
                     "Accept a data set whose digest is not the published one");
   command->add_flag("--skip-bad", file.skip_bad, "Leave out and count unusable records and lines");
-  command->add_option("--python", options->python, "Python that runs model-written programs");
-  command->add_flag("--unsafe-exec", options->unsafe_exec,
-                    "Run model-written programs without a sandbox");
+  add_sandbox_options(*command, options->sandbox);
   command->add_flag("--json", options->json, "One JSON document on stdout");
   command->callback([&chosen, options] { chosen.action = [options] { return score(*options); }; });
 }

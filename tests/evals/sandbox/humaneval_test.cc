@@ -1,8 +1,11 @@
 // HumanEval against what the reference harnesses gave: extraction rule by rule, verdicts program by
 // program.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <thread>
@@ -142,6 +145,56 @@ TEST(HumanEval, ExecutionAgreesWithTheOriginal) {
     EXPECT_EQ(result.outcome == SandboxOutcome::kPassed, line.at("passed").as_bool())
         << line.at("id").as_string() << ": " << result.detail;
   });
+}
+
+/// Lines of the standard output of a shell command.
+std::vector<Json> command_lines(const std::string& command) {
+  FILE* const pipe = popen(command.c_str(), "r");  // NOLINT(cert-env33-c): our own scripts
+  if (pipe == nullptr) return {};
+  std::string text;
+  std::array<char, 65536> buffer{};
+  for (std::size_t count = 0; (count = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    text.append(buffer.data(), count);
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  std::vector<Json> lines;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.empty()) lines.push_back(parse_json(line, "output"));
+  }
+  return lines;
+}
+
+// What the original protocol says of each program stands in its line: exec in one process, 3 s.
+TEST(HumanEval, VerdictsOnMutatedSolutionsEqualTheOriginalProtocols) {
+  ASSAY_SANDBOX_OR_SKIP();
+  ASSAY_SHARED_OR_SKIP(data, "datasets/humaneval/HumanEval.jsonl.gz");
+  const std::string scripts = ASSAY_SANDBOX_SCRIPTS;
+  if (access((scripts + "/mutate.py").c_str(), R_OK) != 0) {
+    GTEST_SKIP() << "this user cannot read " << scripts;
+  }
+  const std::string python = "/usr/bin/python3 " + scripts;
+  const std::vector<Json> lines =
+      command_lines(python + "/mutate.py " + data.string() + " 328 1 | " + python +
+                    "/original_protocol.py " + data.string());
+  ASSERT_EQ(lines.size(), 328U);
+  const auto all = samples(data);
+  std::atomic<int> right = 0;
+  each(lines.size(), [&](std::size_t i) {
+    const Sample& sample = all.at(lines[i].at("task_id").as_string());
+    const std::string& completion = lines[i].at("completion").as_string();
+    const SandboxResult result =
+        sandbox().run({.source = sample.question + completion,
+                       .reference = sample.question,
+                       .test = sample.extra.at("test").as_string(),
+                       .entry_point = sample.extra.at("entry_point").as_string()});
+    right += lines[i].at("passed").as_bool() ? 1 : 0;
+    EXPECT_EQ(result.outcome == SandboxOutcome::kPassed, lines[i].at("passed").as_bool())
+        << sample.id << ": " << lines[i].at("result").as_string() << " there, here "
+        << static_cast<int>(result.outcome) << " " << result.detail << "\n"
+        << completion;
+  });
+  // Some changes change nothing that the tests see; without them the test would show little.
+  EXPECT_GE(right, 10);
 }
 
 TEST(HumanEval, LabelledAnswersAgreeButForOne) {
