@@ -10,11 +10,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
-#include "cli/version.h"
 #include "engine/generator.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
@@ -168,10 +168,7 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.progress = progress_style(a.progress);
   options.score_threads = a.score_threads;
   options.label = a.label;
-  options.build = {.version = kVersion,
-                   .git_commit = git_commit(),
-                   .compiler = kCompiler,
-                   .flags = kCompilerFlags};
+  options.build = build_record();
   options.make_generator = engine::make_generator;
   return options;
 }

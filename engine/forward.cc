@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/sampler.h"
 
 namespace assay::engine {
 namespace {
@@ -19,21 +20,32 @@ std::int64_t widest_input(const Model& model) {
                    layer.down.padded_inputs(), model.lm_head.padded_inputs()});
 }
 
+/// Query heads of the rank for each of its KV heads.
+std::int64_t query_group(const Model& model) {
+  return model.partition.heads.size() / model.partition.kv_heads.size();
+}
+
+/// Rows of the vocabulary on every rank but the last, which may have fewer.
+std::int64_t vocab_of_rank(const ModelConfig& config, int ranks) {
+  return (config.vocab + ranks - 1) / ranks;
+}
+
 std::int64_t scratch_floats(const Model& model) {
   const ModelConfig& c = model.config;
   const LayerWeights& layer = model.layers.front();
-  return std::max({gemm_scratch_floats(),
-                   attention_scratch_floats(c.heads / c.kv_heads, c.head_dim),
+  return std::max({gemm_scratch_floats(), attention_scratch_floats(query_group(model), c.head_dim),
                    round_up(c.hidden, 16), layer.down.inputs() + 16, layer.o.inputs() + 16});
 }
 
 }  // namespace
 
-Forward::Forward(const Model& model, KvCache& cache, int threads, std::int64_t max_rows)
+Forward::Forward(const Model& model, KvCache& cache, Communicator& communicator, int threads,
+                 int first_core, std::int64_t max_rows)
     : model_(model),
       cache_(cache),
+      communicator_(communicator),
       max_rows_(max_rows),
-      context_(cpu_kernels(), threads, scratch_floats(model)),
+      context_(cpu_kernels(), threads, scratch_floats(model), first_core),
       x_(bytes(max_rows * model.config.hidden, sizeof(bf16))),
       input_(bytes(max_rows * widest_input(model), sizeof(bf16))),
       scale_(bytes(max_rows * kShards, sizeof(float))),
@@ -42,9 +54,18 @@ Forward::Forward(const Model& model, KvCache& cache, int threads, std::int64_t m
       gate_(bytes(max_rows * model.layers.front().gate.padded_rows() + 16, sizeof(bf16))),
       up_(bytes(max_rows * model.layers.front().up.padded_rows() + 16, sizeof(bf16))),
       sums_(bytes(max_rows * model.layers.front().o.padded_rows(), sizeof(float))),
-      logits_(bytes(kLogitRows * model.lm_head.padded_rows(), sizeof(float))) {}
+      logit_width_(round_up(vocab_of_rank(model.config, communicator.size()), kPanelRows)),
+      logits_(bytes(kLogitRows * logit_width_, sizeof(float))) {
+  if (communicator.size() == 1) return;
+  parts_ = LargeBuffer(communicator.size() * logits_.size());
+  gathered_ = LargeBuffer(bytes(kLogitRows * model.config.vocab, sizeof(float)));
+}
 
-void Forward::run(const Batch& batch, const LogitSink& sink) {
+std::int64_t Forward::all_reduce_floats(const ModelConfig& config, std::int64_t max_rows) {
+  return max_rows * round_up(config.hidden, kPanelRows);
+}
+
+void Forward::run(const Batch& batch, std::span<LogitResult> results) {
   const auto rows = static_cast<std::int64_t>(batch.ids.size());
   ASSAY_CHECK(rows > 0 && rows <= max_rows_, "rows of a batch");
   const FlushSubnormals flush;
@@ -53,20 +74,30 @@ void Forward::run(const Batch& batch, const LogitSink& sink) {
     attention_block(batch, layer);
     mlp_block(rows, layer);
   }
-  logits(batch, sink);
+  logits(batch, results);
 }
 
+/// Ranks hold parts of the vocabulary: the others add zeros, which is exact.
 void Forward::embed(const Batch& batch) {
   const std::int64_t hidden = model_.config.hidden;
-  context_.team.run(static_cast<std::int64_t>(batch.ids.size()), [&](std::int64_t row, int) {
-    const std::int64_t id = batch.ids[static_cast<std::size_t>(row)];
+  const auto rows = static_cast<std::int64_t>(batch.ids.size());
+  const Range& vocab = model_.partition.vocab;
+  context_.team.run(rows, [&](std::int64_t row, int) {
+    const std::int64_t id = batch.ids[static_cast<std::size_t>(row)] - vocab.begin;
     bf16* to = x_.as<bf16>() + row * hidden;
-    if (model_.embedding.empty()) {
+    if (id < 0 || id >= vocab.size()) {
+      std::fill_n(to, hidden, bf16{0});
+    } else if (model_.embedding.empty()) {
       unpack_row(model_.lm_head, id, to);
     } else {
       std::copy_n(model_.embedding.data() + id * hidden, hidden, to);
     }
   });
+  if (communicator_.size() == 1) return;
+  auto* sums = sums_.as<float>();
+  for (std::int64_t i = 0; i < rows * hidden; ++i) sums[i] = bf16_to_float(x_.as<bf16>()[i]);
+  communicator_.all_reduce_sum(sums, rows * hidden);
+  for (std::int64_t i = 0; i < rows * hidden; ++i) x_.as<bf16>()[i] = float_to_bf16(sums[i]);
 }
 
 RowOut Forward::row_out(const PackedMatrix& next, std::int64_t row, bool quantize) {
@@ -116,8 +147,8 @@ void Forward::attention_block(const Batch& batch, std::int64_t layer) {
                  .ldo = w.o.inputs(),
                  .layer = layer,
                  .sequences = batch.sequences,
-                 .heads = c.heads,
-                 .kv_heads = c.kv_heads,
+                 .heads = model_.partition.heads.size(),
+                 .kv_heads = model_.partition.kv_heads.size(),
                  .head_dim = c.head_dim});
   context_.team.run(rows, [&](std::int64_t row, int thread) {
     const FlushSubnormals flush;
@@ -128,8 +159,9 @@ void Forward::attention_block(const Batch& batch, std::int64_t layer) {
 }
 
 void Forward::rotate_and_store(const Batch& batch, std::int64_t layer) {
-  const ModelConfig& c = model_.config;
-  const std::int64_t d = c.head_dim;
+  const std::int64_t heads = model_.partition.heads.size();
+  const std::int64_t kv_heads = model_.partition.kv_heads.size();
+  const std::int64_t d = model_.config.head_dim;
   const std::int64_t ld = model_.layers.front().qkv.padded_rows();
   for (const SequenceRows& sequence : batch.sequences) {
     context_.team.run(sequence.rows, [&](std::int64_t r, int) {
@@ -138,19 +170,19 @@ void Forward::rotate_and_store(const Batch& batch, std::int64_t layer) {
       bf16* row = qkv_.as<bf16>() + (sequence.first_row + r) * ld;
       const float* cos = model_.rope_cos.data() + position * d / 2;
       const float* sin = model_.rope_sin.data() + position * d / 2;
-      for (std::int64_t head = 0; head < c.heads + c.kv_heads; ++head) {
+      for (std::int64_t head = 0; head < heads + kv_heads; ++head) {
         context_.kernels->rope({.x = row + head * d, .cos = cos, .sin = sin, .head_dim = d});
       }
     });
     // Two tokens of a pair share words of the cache: one thread a KV head, tokens in order.
-    context_.team.run(c.kv_heads, [&](std::int64_t head, int) {
+    context_.team.run(kv_heads, [&](std::int64_t head, int) {
       const FlushSubnormals flush;
       for (std::int64_t r = 0; r < sequence.rows; ++r) {
         const std::int64_t position = sequence.first_position + r;
         const bf16* row = qkv_.as<bf16>() + (sequence.first_row + r) * ld;
         cache_.store(layer, sequence.pages[static_cast<std::size_t>(position / kPageTokens)], head,
-                     position % kPageTokens, row + (c.heads + head) * d,
-                     row + (c.heads + c.kv_heads + head) * d);
+                     position % kPageTokens, row + (heads + head) * d,
+                     row + (heads + kv_heads + head) * d);
       }
     });
   }
@@ -167,6 +199,7 @@ void Forward::row_parallel(const PackedMatrix& matrix, std::int64_t rows) {
                       .rows = rows,
                       .out_bf16 = false,
                       .finish = false});
+  communicator_.all_reduce_sum(sums_.as<float>(), rows * matrix.padded_rows());
   context_.team.run(rows, [&](std::int64_t row, int) {
     const FlushSubnormals flush;
     context_.kernels->add_residual(
@@ -193,15 +226,15 @@ void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
   row_parallel(w.down, rows);
 }
 
-void Forward::logits(const Batch& batch, const LogitSink& sink) {
+void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
   const std::int64_t hidden = model_.config.hidden;
   const PackedMatrix& head = model_.lm_head;
-  const auto wanted = static_cast<std::int64_t>(batch.logit_rows.size());
+  const auto wanted = static_cast<std::int64_t>(batch.queries.size());
   for (std::int64_t first = 0; first < wanted; first += kLogitRows) {
     const std::int64_t rows = std::min(kLogitRows, wanted - first);
     context_.team.run(rows, [&](std::int64_t r, int thread) {
       const FlushSubnormals flush;
-      const std::int64_t row = batch.logit_rows[static_cast<std::size_t>(first + r)];
+      const std::int64_t row = batch.queries[static_cast<std::size_t>(first + r)].row;
       context_.kernels->rms_norm({.in = x_.as<bf16>() + row * hidden,
                                   .weight = model_.final_norm.data(),
                                   .scratch = context_.scratch(thread),
@@ -212,14 +245,37 @@ void Forward::logits(const Batch& batch, const LogitSink& sink) {
     gemm_cpu(context_, {.a = input_.as<bf16>(),
                         .w = &head,
                         .out = logits_.as<float>(),
-                        .ldo = head.padded_rows(),
+                        .ldo = logit_width_,
                         .rows = rows,
                         .out_bf16 = false});
-    for (std::int64_t r = 0; r < rows; ++r) {
-      sink(static_cast<std::size_t>(first + r), {logits_.as<float>() + r * head.padded_rows(),
-                                                 static_cast<std::size_t>(model_.config.vocab)});
-    }
+    const float* whole = gather_logits(rows);
+    if (communicator_.rank() > 0) continue;
+    const std::int64_t ld = communicator_.size() == 1 ? logit_width_ : model_.config.vocab;
+    context_.team.run(rows, [&](std::int64_t r, int) {
+      const FlushSubnormals flush;
+      const auto index = static_cast<std::size_t>(first + r);
+      results[index] = answer_query({whole + r * ld, static_cast<std::size_t>(model_.config.vocab)},
+                                    *context_.kernels, batch.queries[index]);
+    });
   }
+}
+
+/// Rows of all ranks' logits side by side, on rank 0.
+const float* Forward::gather_logits(std::int64_t rows) {
+  if (communicator_.size() == 1) return logits_.as<float>();
+  communicator_.all_gather(logits_.as<float>(), rows * logit_width_, parts_.as<float>());
+  if (communicator_.rank() > 0) return nullptr;
+  const std::int64_t each = vocab_of_rank(model_.config, communicator_.size());
+  context_.team.run(rows, [&](std::int64_t row, int) {
+    for (std::int64_t rank = 0; rank < communicator_.size(); ++rank) {
+      const std::int64_t begin = rank * each;
+      const std::int64_t count = std::min(each, model_.config.vocab - begin);
+      if (count <= 0) break;
+      std::copy_n(parts_.as<float>() + (rank * rows + row) * logit_width_, count,
+                  gathered_.as<float>() + row * model_.config.vocab + begin);
+    }
+  });
+  return gathered_.as<float>();
 }
 
 }  // namespace assay::engine

@@ -1,39 +1,36 @@
-// The forward pass of a Llama model over a ragged batch, as a list of ops.
+// The forward pass of a Llama model over a ragged batch on one rank of the CPU, as a list of ops.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
+#include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/model.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/gemm.h"
+#include "engine/parallel/communicator.h"
 
 namespace assay::engine {
-
-/// One step: new tokens of several sequences, each sequence's rows consecutive.
-struct Batch {
-  std::vector<TokenId> ids;             // [rows]
-  std::vector<std::int64_t> positions;  // [rows]
-  std::vector<SequenceRows> sequences;
-  std::vector<std::int64_t> logit_rows;  // ascending rows whose logits are wanted
-};
-
-/// Called for each wanted row, in order: index into Batch::logit_rows and V logits, valid during
-/// the call.
-using LogitSink = std::function<void(std::size_t index, std::span<const float> logits)>;
 
 /// Owns the activations. Used by one thread, which the context's team works for.
 class Forward {
  public:
-  Forward(const Model& model, KvCache& cache, int threads, std::int64_t max_rows);
+  /// `communicator` connects the ranks that hold the other parts of the model; its buffer must hold
+  /// all_reduce_floats(). Model, cache and communicator outlive this.
+  /// `first_core`: see ThreadTeam.
+  Forward(const Model& model, KvCache& cache, Communicator& communicator, int threads,
+          int first_core, std::int64_t max_rows);
 
-  /// Throws nothing of its own; a row's results depend on that row's sequence alone.
-  void run(const Batch& batch, const LogitSink& sink);
+  /// Every rank runs the same batch at once; `results` is filled by rank 0, empty elsewhere.
+  void run(const Batch& batch, std::span<LogitResult> results);
   [[nodiscard]] std::int64_t max_rows() const { return max_rows_; }
   [[nodiscard]] const CpuKernels& kernels() const { return *context_.kernels; }
+
+  /// The longest sum over ranks of a step of `max_rows` rows.
+  [[nodiscard]] static std::int64_t all_reduce_floats(const ModelConfig& config,
+                                                      std::int64_t max_rows);
 
  private:
   void embed(const Batch& batch);
@@ -43,12 +40,14 @@ class Forward {
             bool quantize);
   void rotate_and_store(const Batch& batch, std::int64_t layer);
   void row_parallel(const PackedMatrix& matrix, std::int64_t rows);
-  void logits(const Batch& batch, const LogitSink& sink);
+  void logits(const Batch& batch, std::span<LogitResult> results);
+  const float* gather_logits(std::int64_t rows);
   [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row, bool quantize);
   void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out);
 
   const Model& model_;
   KvCache& cache_;
+  Communicator& communicator_;
   std::int64_t max_rows_;
   CpuContext context_;
   LargeBuffer x_;      // [rows, h] residual stream
@@ -58,8 +57,11 @@ class Forward {
   LargeBuffer mixed_;  // [rows, H d] attention output
   LargeBuffer gate_;   // [rows, padded i]
   LargeBuffer up_;
-  LargeBuffer sums_;    // [rows, padded h] FP32 sums of row-parallel products
-  LargeBuffer logits_;  // [kLogitRows, padded V]
+  LargeBuffer sums_;          // [rows, padded h] FP32 sums of row-parallel products
+  std::int64_t logit_width_;  // of a row of `logits_`, the same on every rank
+  LargeBuffer logits_;        // [kLogitRows, logit_width_]
+  LargeBuffer parts_;         // [ranks, rows, logit_width_], several ranks only
+  LargeBuffer gathered_;      // [kLogitRows, V], rank 0 of several only
 };
 
 }  // namespace assay::engine

@@ -3,148 +3,121 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.h"
-#include "base/digest.h"
+#include "engine/ops/gemm.h"
 
 namespace assay::engine {
 namespace {
 
 std::int64_t value_width(std::int64_t head_dim) { return round_up(head_dim, 16); }
-
-std::int64_t elements(std::int64_t head_dim) {
-  return kPageTokens * (head_dim + value_width(head_dim));
+/// Elements of a head that keys are stored in: lines hold four inputs.
+std::int64_t key_width(std::int64_t head_dim, KvType type) {
+  return type == KvType::kFp8 ? round_up(head_dim, 4) : head_dim;
 }
 
-/// E4M3 values of a row and their scale.
-float quantize_row(const bf16* in, std::int64_t count, bf16* out) {
+float row_scale(const bf16* in, std::int64_t count) {
   float amax = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     const float value = bf16_to_float(in[i]);
     amax = std::isnan(value) ? value : std::max(amax, std::abs(value));
   }
-  const float scale = e4m3_scale(amax);
-  const float inverse = 1.0F / scale;
-  for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = e4m3_to_bf16(float_to_e4m3(bf16_to_float(in[i]) * inverse));
-  }
-  return scale;
+  return e4m3_scale(amax);
 }
 
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config, KvType type, std::int64_t pages)
-    : kv_heads_(config.kv_heads),
-      head_dim_(config.head_dim),
-      layers_(config.layers),
+KvCache::KvCache(const KvShape& shape, KvType type, std::int64_t pages)
+    : shape_(shape),
       type_(type),
       pages_(pages),
-      head_elements_(static_cast<std::size_t>(elements(config.head_dim))),
-      data_(static_cast<std::size_t>(pages * page_bytes(config))),
-      scales_(type == KvType::kFp8 ? static_cast<std::size_t>(pages * config.layers *
-                                                              config.kv_heads * 2 * kPageTokens) *
+      key_elements_(kPageTokens * key_width(shape.head_dim, type)),
+      head_elements_(key_elements_ + kPageTokens * value_width(shape.head_dim)),
+      data_(static_cast<std::size_t>(pages * shape.layers * shape.kv_heads * head_elements_ *
+                                     (type == KvType::kFp8 ? 1 : 2))),
+      scales_(type == KvType::kFp8 ? static_cast<std::size_t>(pages * shape.layers *
+                                                              shape.kv_heads * 2 * kPageTokens) *
                                          sizeof(float)
-                                   : 0),
-      table_(static_cast<std::size_t>(pages)),
-      available_(pages) {
-  for (std::int64_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
+                                   : 0) {}
+
+std::int64_t KvCache::page_bytes(const KvShape& shape, KvType type) {
+  const std::int64_t elements =
+      kPageTokens * (key_width(shape.head_dim, type) + value_width(shape.head_dim));
+  const std::int64_t head = type == KvType::kFp8
+                                ? elements + 2 * kPageTokens * static_cast<int>(sizeof(float))
+                                : 2 * elements;
+  return shape.layers * shape.kv_heads * head;
 }
 
-std::int64_t KvCache::page_bytes(const ModelConfig& config) {
-  return config.layers * config.kv_heads * elements(config.head_dim) * 2;
+std::int64_t KvCache::scratch_values(std::int64_t head_dim) {
+  return kPageTokens * std::max(round_up(head_dim, 4), value_width(head_dim));
 }
 
-std::size_t KvCache::offset(std::int64_t layer, std::int32_t page, std::int64_t head) const {
-  return static_cast<std::size_t>((layer * pages_ + page) * kv_heads_ + head);
+std::size_t KvCache::index(std::int64_t layer, std::int32_t page, std::int64_t head) const {
+  return static_cast<std::size_t>((layer * pages_ + page) * shape_.kv_heads + head);
 }
 
-bf16* KvCache::keys(std::int64_t layer, std::int32_t page, std::int64_t head) {
-  return data_.as<bf16>() + offset(layer, page, head) * head_elements_;
+const bf16* KvCache::keys(const CpuKernels& kernels, std::int64_t layer, std::int32_t page,
+                          std::int64_t head, bf16* scratch) const {
+  const std::size_t at = index(layer, page, head) * static_cast<std::size_t>(head_elements_);
+  if (type_ == KvType::kBf16) return data_.as<bf16>() + at;
+  kernels.decode_lines(data_.data() + at, scratch, key_width(shape_.head_dim, type_) / 4,
+                       kPageTokens / 16);
+  return scratch;
 }
-bf16* KvCache::values(std::int64_t layer, std::int32_t page, std::int64_t head) {
-  return keys(layer, page, head) + kPageTokens * head_dim_;
+
+const bf16* KvCache::values(const CpuKernels& kernels, std::int64_t layer, std::int32_t page,
+                            std::int64_t head, std::int64_t tokens, bf16* scratch) const {
+  const std::size_t at = index(layer, page, head) * static_cast<std::size_t>(head_elements_) +
+                         static_cast<std::size_t>(key_elements_);
+  if (type_ == KvType::kBf16) return data_.as<bf16>() + at;
+  kernels.decode_lines(data_.data() + at, scratch, (tokens + 3) / 4,
+                       value_width(shape_.head_dim) / 16);
+  return scratch;
 }
-float* KvCache::key_scales(std::int64_t layer, std::int32_t page, std::int64_t head) {
+
+const float* KvCache::key_scales(std::int64_t layer, std::int32_t page, std::int64_t head) const {
   if (type_ != KvType::kFp8) return nullptr;
-  return scales_.as<float>() + offset(layer, page, head) * 2 * kPageTokens;
+  return scales_.as<float>() + index(layer, page, head) * 2 * kPageTokens;
 }
-float* KvCache::value_scales(std::int64_t layer, std::int32_t page, std::int64_t head) {
-  float* scales = key_scales(layer, page, head);
+const float* KvCache::value_scales(std::int64_t layer, std::int32_t page, std::int64_t head) const {
+  const float* scales = key_scales(layer, page, head);
   return scales == nullptr ? nullptr : scales + kPageTokens;
+}
+
+void KvCache::store_fp8(std::size_t at, std::int64_t token, const bf16* key, const bf16* value) {
+  float* scales = scales_.as<float>() + at * 2 * kPageTokens;
+  std::byte* keys = data_.data() + at * static_cast<std::size_t>(head_elements_);
+  std::byte* values = keys + key_elements_;
+  const std::int64_t d = shape_.head_dim;
+  const std::int64_t value_groups = value_width(d) / 16;
+  const float key_scale = row_scale(key, d);
+  const float value_scale = row_scale(value, d);
+  scales[token] = key_scale;
+  scales[kPageTokens + token] = value_scale;
+  const float key_inverse = 1.0F / key_scale;
+  const float value_inverse = 1.0F / value_scale;
+  for (std::int64_t i = 0; i < d; ++i) {
+    keys[e4m3_line_index(token, i, kPageTokens / 16)] =
+        std::byte{float_to_e4m3(bf16_to_float(key[i]) * key_inverse)};
+    values[e4m3_line_index(i, token, value_groups)] =
+        std::byte{float_to_e4m3(bf16_to_float(value[i]) * value_inverse)};
+    // The pair's other half may hold a value of an earlier sequence; it is read, times zero.
+    if (token % 2 == 0) values[e4m3_line_index(i, token + 1, value_groups)] = std::byte{0};
+  }
 }
 
 void KvCache::store(std::int64_t layer, std::int32_t page, std::int64_t head, std::int64_t token,
                     const bf16* key, const bf16* value) {
-  std::vector<bf16> quantized;
-  if (type_ == KvType::kFp8) {
-    quantized.resize(static_cast<std::size_t>(2 * head_dim_));
-    key_scales(layer, page, head)[token] = quantize_row(key, head_dim_, quantized.data());
-    value_scales(layer, page, head)[token] =
-        quantize_row(value, head_dim_, quantized.data() + head_dim_);
-    key = quantized.data();
-    value = quantized.data() + head_dim_;
-  }
-  bf16* k = keys(layer, page, head);
-  bf16* v = values(layer, page, head) + token / 2 * value_width(head_dim_) * 2;
-  for (std::int64_t i = 0; i < head_dim_; ++i) {
+  const std::size_t at = index(layer, page, head);
+  if (type_ == KvType::kFp8) return store_fp8(at, token, key, value);
+  const std::int64_t d = shape_.head_dim;
+  bf16* k = data_.as<bf16>() + at * static_cast<std::size_t>(head_elements_);
+  bf16* v = k + key_elements_ + token / 2 * value_width(d) * 2;
+  for (std::int64_t i = 0; i < d; ++i) {
     k[(i / 2 * kPageTokens + token) * 2 + i % 2] = key[i];
     v[i * 2 + token % 2] = value[i];
-    // The pair's other half may hold a value of an earlier sequence; it is read, times zero.
+    // As above.
     if (token % 2 == 0) v[i * 2 + 1] = 0;
   }
-}
-
-KvCache::PageKey KvCache::page_key(const PageKey& parent, const TokenId* ids) {
-  Sha256 digest;
-  digest.update_field(parent);
-  digest.update_field({reinterpret_cast<const char*>(ids), kPageTokens * sizeof(TokenId)});
-  const auto bytes = digest.bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::optional<std::int32_t> KvCache::share(const PageKey& key) {
-  const auto found = shared_.find(key);
-  if (found == shared_.end()) return std::nullopt;
-  Page& page = table_[static_cast<std::size_t>(found->second)];
-  if (page.references++ == 0) {
-    unused_.erase(page.released);
-    --available_;
-  }
-  return found->second;
-}
-
-std::optional<std::int32_t> KvCache::allocate() {
-  if (available_ == 0) return std::nullopt;
-  std::int32_t number = 0;
-  if (!free_.empty()) {
-    number = free_.back();
-    free_.pop_back();
-  } else {
-    number = unused_.begin()->second;
-    unused_.erase(unused_.begin());
-    Page& old = table_[static_cast<std::size_t>(number)];
-    shared_.erase(old.key);
-    old.key.clear();
-  }
-  table_[static_cast<std::size_t>(number)].references = 1;
-  --available_;
-  return number;
-}
-
-void KvCache::publish(std::int32_t number, const PageKey& key) {
-  if (shared_.emplace(key, number).second) table_[static_cast<std::size_t>(number)].key = key;
-}
-
-void KvCache::release(std::int32_t number) {
-  Page& page = table_[static_cast<std::size_t>(number)];
-  ASSAY_CHECK(page.references > 0, "a page was released twice");
-  if (--page.references > 0) return;
-  ++available_;
-  if (page.key.empty()) {
-    free_.push_back(number);
-    return;
-  }
-  page.released = ++clock_;
-  unused_.emplace(page.released, number);
 }
 
 }  // namespace assay::engine

@@ -1,82 +1,66 @@
-// Keys and values of all sequences in pages of 64 tokens, shared where prompts share a prefix.
+// Keys and values of one rank in pages of 64 tokens; which page is whose, engine/page_pool.h knows.
 //
 // A page of one layer and KV head holds keys as [d / 2][64 tokens][2] and values as
 // [32 token pairs][d padded to 16][2], both BF16: the layout that the inner product of
-// engine/ops/cpu_kernels.h streams. With an FP8 cache the entries are E4M3 values (kept as BF16,
-// which holds them exactly) with one scale per token and head.
+// engine/ops/cpu_kernels.h streams. An FP8 cache holds E4M3 codes in the lines of a packed matrix
+// (engine/ops/gemm.h), keys as [d / 4][4] lines whose rows are tokens, values as
+// [16][d padded to 16, by 16] lines whose rows are elements of the head, with one scale per token
+// and head.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "engine/model_config.h"
 #include "engine/ops/memory.h"
 #include "engine/ops/number.h"
-#include "engine/request.h"
+#include "engine/page_pool.h"
 #include "engine/settings.h"
 
 namespace assay::engine {
 
-inline constexpr std::int64_t kPageTokens = 64;
+struct KvShape {
+  std::int64_t layers = 0;
+  std::int64_t kv_heads = 0;  // of the rank
+  std::int64_t head_dim = 0;
+};
 
+/// Different (layer, head, page) may be used by different threads at once.
 class KvCache {
  public:
-  KvCache(const ModelConfig& config, KvType type, std::int64_t pages);
+  KvCache(const KvShape& shape, KvType type, std::int64_t pages);
 
-  [[nodiscard]] static std::int64_t page_bytes(const ModelConfig& config);
+  /// Bytes of one page over all layers and heads, scales included.
+  [[nodiscard]] static std::int64_t page_bytes(const KvShape& shape, KvType type);
   [[nodiscard]] KvType type() const { return type_; }
-  [[nodiscard]] std::int64_t pages() const { return pages_; }
 
-  /// Keys, values and scales of one page, layer and KV head.
-  [[nodiscard]] bf16* keys(std::int64_t layer, std::int32_t page, std::int64_t head);
-  [[nodiscard]] bf16* values(std::int64_t layer, std::int32_t page, std::int64_t head);
-  [[nodiscard]] float* key_scales(std::int64_t layer, std::int32_t page, std::int64_t head);
-  [[nodiscard]] float* value_scales(std::int64_t layer, std::int32_t page, std::int64_t head);
+  /// BF16 values that `keys` and `values` need as `scratch`.
+  [[nodiscard]] static std::int64_t scratch_values(std::int64_t head_dim);
+  /// Keys of one page, layer and KV head in the BF16 layout above: in place, or for an FP8 cache
+  /// decoded into `scratch`.
+  [[nodiscard]] const bf16* keys(const CpuKernels& kernels, std::int64_t layer, std::int32_t page,
+                                 std::int64_t head, bf16* scratch) const;
+  /// The same of the values of the page's first `tokens` tokens.
+  [[nodiscard]] const bf16* values(const CpuKernels& kernels, std::int64_t layer, std::int32_t page,
+                                   std::int64_t head, std::int64_t tokens, bf16* scratch) const;
+  /// [64] scales; null for a BF16 cache.
+  [[nodiscard]] const float* key_scales(std::int64_t layer, std::int32_t page,
+                                        std::int64_t head) const;
+  [[nodiscard]] const float* value_scales(std::int64_t layer, std::int32_t page,
+                                          std::int64_t head) const;
   /// Stores the key and value of one token, quantizing them for an FP8 cache.
   void store(std::int64_t layer, std::int32_t page, std::int64_t head, std::int64_t token,
              const bf16* key, const bf16* value);
 
-  // ---- pages: one thread -------------------------------------------------------------------
-
-  /// Key of a page: everything that decides its content, as a digest chain over token ids.
-  using PageKey = std::string;
-  [[nodiscard]] static PageKey page_key(const PageKey& parent, const TokenId* ids);
-
-  /// A page with that content, referenced once more; nothing when there is none.
-  std::optional<std::int32_t> share(const PageKey& key);
-  /// A page to write into, referenced once. Forgets the longest unused shared page when none is
-  /// free. Nothing when all are in use.
-  std::optional<std::int32_t> allocate();
-  /// From now on `share` finds this full page.
-  void publish(std::int32_t page, const PageKey& key);
-  void release(std::int32_t page);
-  [[nodiscard]] std::int64_t available() const { return available_; }
-
  private:
-  struct Page {
-    std::int32_t references = 0;
-    std::int64_t released = 0;  // clock of the last release
-    PageKey key;                // "" while it is not shared
-  };
-  [[nodiscard]] std::size_t offset(std::int64_t layer, std::int32_t page, std::int64_t head) const;
+  [[nodiscard]] std::size_t index(std::int64_t layer, std::int32_t page, std::int64_t head) const;
+  void store_fp8(std::size_t at, std::int64_t token, const bf16* key, const bf16* value);
 
-  std::int64_t kv_heads_;
-  std::int64_t head_dim_;
-  std::int64_t layers_;
+  KvShape shape_;
   KvType type_;
   std::int64_t pages_;
-  std::size_t head_elements_;  // BF16 values of a page and head
+  std::int64_t key_elements_;   // of a page and head
+  std::int64_t head_elements_;  // keys and values
   LargeBuffer data_;
-  LargeBuffer scales_;
-  std::vector<Page> table_;
-  std::vector<std::int32_t> free_;
-  std::map<PageKey, std::int32_t> shared_;
-  std::map<std::int64_t, std::int32_t> unused_;  // shared pages without references, by release time
-  std::int64_t available_ = 0;
-  std::int64_t clock_ = 0;
+  LargeBuffer scales_;  // FP8: [layer, page, head][keys, values][64]
 };
 
 }  // namespace assay::engine

@@ -15,32 +15,40 @@ namespace {
 /// Rows of one source tensor inside a packed matrix.
 struct Part {
   std::string name;  // without ".weight"
-  std::int64_t rows = 0;
+  WeightKind kind;
+  std::int64_t rows = 0;  // of the whole tensor
 };
 
-float row_amax(std::span<const float> row) {
-  float top = 0;
-  for (const float value : row) top = std::isnan(value) ? value : std::max(top, std::abs(value));
-  return top;
+constexpr std::int64_t kPanelsHeld = 128;  // read before the source may give back their memory
+
+std::int64_t overlap(const Range& range, std::int64_t size) {
+  return std::max<std::int64_t>(0, std::min(range.end, size) - range.begin);
 }
 
-/// Loads matrices with all threads, one row a task.
+/// Loads a rank's part of matrices with all threads, one row a task.
 class Loader {
  public:
-  Loader(const WeightSource& source, const PrecisionSetting& setting, int threads)
-      : source_(source), setting_(setting), team_(threads) {}
+  Loader(const ModelConfig& config, const Partition& partition, const WeightSource& source,
+         const PrecisionSetting& setting, int threads)
+      : config_(config),
+        partition_(partition),
+        source_(source),
+        setting_(setting),
+        team_(threads) {}
 
-  PackedMatrix matrix(const std::vector<Part>& parts, std::int64_t cols, std::int64_t shards,
-                      WeightType type) {
+  /// The rank's rows of `parts` on top of each other; `cols` is the whole tensors' row length.
+  PackedMatrix matrix(const std::vector<Part>& parts, std::int64_t cols, WeightType type) {
     std::int64_t rows = 0;
-    for (const Part& part : parts) rows += part.rows;
-    const std::int64_t shard_used = (cols + shards - 1) / shards;
-    PackedMatrix out = make_packed_matrix(type, rows, shards, shard_used);
+    for (const Part& part : parts) rows += slice(part).outputs.size();
+    const WeightSlice first_slice = slice(parts.front());
+    PackedMatrix out = make_packed_matrix(
+        type, rows, first_slice.shards,
+        (first_slice.inputs.size() + first_slice.shards - 1) / first_slice.shards);
     std::int64_t first = 0;
     for (const Part& part : parts) {
       pack_part(out, part, first, cols);
       add_bias(out, part, first);
-      first += part.rows;
+      first += slice(part).outputs.size();
     }
     return out;
   }
@@ -51,59 +59,72 @@ class Loader {
     return out;
   }
 
-  std::vector<bf16> embedding(const std::string& name, std::int64_t rows, std::int64_t cols) {
-    std::vector<bf16> out(static_cast<std::size_t>(rows * cols));
-    for_rows(rows, cols, [&](std::int64_t row, std::span<float> values) {
-      source_.read_row(name, row, values);
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        out[static_cast<std::size_t>(row * cols) + k] = float_to_bf16(values[k]);
+  /// The rank's rows of the embedding.
+  std::vector<bf16> embedding(const std::string& name, std::int64_t cols) {
+    const Range& range = partition_.vocab;
+    std::vector<bf16> out(static_cast<std::size_t>(range.size() * cols));
+    for_panels(range.size(), [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> values(static_cast<std::size_t>(cols));
+      for (std::int64_t row = begin; row < end; ++row) {
+        source_.read_row(name, range.begin + row, values);
+        kernels_.round_bf16(values.data(), cols, out.data() + row * cols);
       }
     });
     return out;
   }
 
  private:
-  /// Calls body(row, buffer of `cols` zeros) for panels of rows: a panel has one writer.
+  [[nodiscard]] WeightSlice slice(const Part& part) const {
+    return weight_slice(config_, partition_, part.kind);
+  }
+
+  /// Calls body(begin, end) for panels of rows.
   template <typename Body>
-  void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
-    const std::int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
-    team_.run(panels, [&](std::int64_t panel, int /*thread*/) {
+  void for_panels(std::int64_t rows, const Body& body) {
+    team_.run((rows + kPanelRows - 1) / kPanelRows, [&](std::int64_t panel, int /*thread*/) {
+      body(panel * kPanelRows, std::min(rows, (panel + 1) * kPanelRows));
+    });
+  }
+
+  /// The largest of the rows' scales is that of the tensor. NaN stays NaN.
+  float tensor_scale(const Part& part, std::int64_t cols) {
+    std::vector<float> scales(static_cast<std::size_t>(part.rows));
+    for_panels(part.rows, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> values(static_cast<std::size_t>(cols));
-      const std::int64_t end = std::min(rows, (panel + 1) * kPanelRows);
-      for (std::int64_t row = panel * kPanelRows; row < end; ++row) {
-        std::fill(values.begin(), values.end(), 0.0F);
-        body(row, std::span(values));
+      for (std::int64_t row = begin; row < end; ++row) {
+        source_.read_row(part.name + ".weight", row, values);
+        scales[static_cast<std::size_t>(row)] = kernels_.e4m3_scale_of(values.data(), cols);
       }
     });
+    float top = 0;
+    for (const float scale : scales) top = std::isnan(scale) ? scale : std::max(top, scale);
+    return top;
   }
 
-  float tensor_scale(const Part& part, std::int64_t cols) {
-    std::vector<float> amax(static_cast<std::size_t>(part.rows));
-    for_rows(part.rows, cols, [&](std::int64_t row, std::span<float> values) {
-      source_.read_row(part.name + ".weight", row, values);
-      amax[static_cast<std::size_t>(row)] = row_amax(values);
-    });
-    return e4m3_scale(row_amax(amax));
-  }
-
+  /// Packs the rank's rows of `part` from row `first` of the matrix on.
   void pack_part(PackedMatrix& out, const Part& part, std::int64_t first, std::int64_t cols) {
     const bool quantize = out.type == WeightType::kE4m3;
     const float common = quantize && setting_.tensor_scale ? tensor_scale(part, cols) : 0;
+    const WeightSlice cut = slice(part);
+    const std::int64_t rows = overlap(cut.outputs, part.rows);
+    const std::int64_t used = overlap(cut.inputs, cols);
     // Panels of the packed matrix, so that parts which begin inside a panel still have one writer.
     const std::int64_t begin = first / kPanelRows;
-    const std::int64_t end = (first + part.rows + kPanelRows - 1) / kPanelRows;
+    const std::int64_t end = (first + rows + kPanelRows - 1) / kPanelRows;
     team_.run(end - begin, [&](std::int64_t task, int /*thread*/) {
+      std::vector<float> whole(static_cast<std::size_t>(cols));
       std::vector<float> values(static_cast<std::size_t>(out.inputs()));
       const std::int64_t panel = begin + task;
-      const std::int64_t last = std::min(first + part.rows, (panel + 1) * kPanelRows);
+      const std::int64_t last = std::min(first + rows, (panel + 1) * kPanelRows);
       for (std::int64_t row = std::max(first, panel * kPanelRows); row < last; ++row) {
-        const std::span<float> used = std::span(values).first(static_cast<std::size_t>(cols));
-        source_.read_row(part.name + ".weight", row - first, used);
+        source_.read_row(part.name + ".weight", cut.outputs.begin + row - first, whole);
+        std::copy_n(whole.begin() + cut.inputs.begin, used, values.begin());
         const float scale = !quantize               ? 1.0F
                             : setting_.tensor_scale ? common
-                                                    : e4m3_scale(row_amax(used));
-        pack_row(out, row, values, scale);
+                                                    : kernels_.e4m3_scale_of(whole.data(), cols);
+        pack_row(kernels_, out, row, values, scale);
       }
+      if (panel % kPanelsHeld == 0) source_.release();
     });
   }
 
@@ -111,13 +132,16 @@ class Loader {
     const std::string name = part.name + ".bias";
     if (!source_.has(name)) return;
     out.bias.resize(static_cast<std::size_t>(out.padded_rows()), 0.0F);
-    source_.read_row(name, 0,
-                     std::span(out.bias).subspan(static_cast<std::size_t>(first),
-                                                 static_cast<std::size_t>(part.rows)));
+    const Range cut = slice(part).outputs;
+    const std::vector<float> whole = vector(name, part.rows);
+    std::copy_n(whole.begin() + cut.begin, overlap(cut, part.rows), out.bias.begin() + first);
   }
 
+  const ModelConfig& config_;
+  const Partition& partition_;
   const WeightSource& source_;
   const PrecisionSetting& setting_;
+  const CpuKernels& kernels_ = cpu_kernels();
   ThreadTeam team_;
 };
 
@@ -127,15 +151,17 @@ LayerWeights load_layer(Loader& loader, const ModelConfig& c, WeightType type, s
   const std::string mlp = prefix + "mlp.";
   LayerWeights layer;
   layer.attention_norm = loader.vector(prefix + "input_layernorm.weight", c.hidden);
-  layer.qkv = loader.matrix({{attention + "q_proj", c.q_width()},
-                             {attention + "k_proj", c.kv_width()},
-                             {attention + "v_proj", c.kv_width()}},
-                            c.hidden, 1, type);
-  layer.o = loader.matrix({{attention + "o_proj", c.hidden}}, c.q_width(), kShards, type);
+  layer.qkv = loader.matrix({{attention + "q_proj", WeightKind::kQ, c.q_width()},
+                             {attention + "k_proj", WeightKind::kK, c.kv_width()},
+                             {attention + "v_proj", WeightKind::kV, c.kv_width()}},
+                            c.hidden, type);
+  layer.o = loader.matrix({{attention + "o_proj", WeightKind::kO, c.hidden}}, c.q_width(), type);
   layer.mlp_norm = loader.vector(prefix + "post_attention_layernorm.weight", c.hidden);
-  layer.gate = loader.matrix({{mlp + "gate_proj", c.intermediate}}, c.hidden, 1, type);
-  layer.up = loader.matrix({{mlp + "up_proj", c.intermediate}}, c.hidden, 1, type);
-  layer.down = loader.matrix({{mlp + "down_proj", c.hidden}}, c.intermediate, kShards, type);
+  layer.gate =
+      loader.matrix({{mlp + "gate_proj", WeightKind::kGate, c.intermediate}}, c.hidden, type);
+  layer.up = loader.matrix({{mlp + "up_proj", WeightKind::kUp, c.intermediate}}, c.hidden, type);
+  layer.down =
+      loader.matrix({{mlp + "down_proj", WeightKind::kDown, c.hidden}}, c.intermediate, type);
   return layer;
 }
 
@@ -165,39 +191,51 @@ std::int64_t Model::weight_bytes() const {
   return bytes;
 }
 
-Model load_model(const ModelConfig& config, const WeightSource& source,
+Model load_model(const ModelConfig& config, const Partition& partition, const WeightSource& source,
                  const PrecisionSetting& setting, std::int64_t context, int threads) {
   Model model;
   model.config = config;
+  model.partition = partition;
   model.setting = setting;
-  Loader loader(source, setting, threads);
+  Loader loader(config, partition, source, setting, threads);
   for (std::int64_t n = 0; n < config.layers; ++n) {
     model.layers.push_back(load_layer(loader, config, setting.weights, n));
+    source.release();
   }
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
-  if (!config.tied) {
-    model.embedding = loader.embedding(embedding + ".weight", config.vocab, config.hidden);
-  }
-  model.lm_head = loader.matrix({{config.tied ? embedding : "lm_head", config.vocab}},
-                                config.hidden, 1, WeightType::kBf16);
+  if (!config.tied) model.embedding = loader.embedding(embedding + ".weight", config.hidden);
+  model.lm_head =
+      loader.matrix({{config.tied ? embedding : "lm_head", WeightKind::kLmHead, config.vocab}},
+                    config.hidden, WeightType::kBf16);
+  source.release();
   fill_rope(model, context);
   return model;
 }
 
-std::int64_t estimate_weight_bytes(const ModelConfig& c, const PrecisionSetting& setting) {
-  const auto matrix = [](std::int64_t rows, std::int64_t cols, std::int64_t shards,
-                         WeightType type) {
-    const std::int64_t padded = shards * round_up((cols + shards - 1) / shards, kBlock);
-    return round_up(rows, kPanelRows) * padded * (type == WeightType::kBf16 ? 2 : 1);
+std::int64_t estimate_weight_bytes(const ModelConfig& c, const PrecisionSetting& setting,
+                                   int ranks) {
+  const auto matrix = [&](const Partition& p, std::initializer_list<WeightKind> kinds,
+                          WeightType type) {
+    std::int64_t rows = 0;
+    for (const WeightKind kind : kinds) rows += weight_slice(c, p, kind).outputs.size();
+    const WeightSlice cut = weight_slice(c, p, *kinds.begin());
+    const std::int64_t used = (cut.inputs.size() + cut.shards - 1) / cut.shards;
+    return round_up(rows, kPanelRows) * cut.shards * round_up(used, kBlock) *
+           (type == WeightType::kBf16 ? 2 : 1);
   };
-  const WeightType type = setting.weights;
-  const std::int64_t layer = matrix(c.q_width() + 2 * c.kv_width(), c.hidden, 1, type) +
-                             matrix(c.hidden, c.q_width(), kShards, type) +
-                             2 * matrix(c.intermediate, c.hidden, 1, type) +
-                             matrix(c.hidden, c.intermediate, kShards, type);
-  const std::int64_t embedding = c.tied ? 0 : c.vocab * c.hidden * 2;
-  return c.layers * layer + embedding + matrix(c.vocab, c.hidden, 1, WeightType::kBf16);
+  using enum WeightKind;
+  std::int64_t bytes = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const Partition p = make_partition(c, ranks, rank);
+    const WeightType type = setting.weights;
+    const std::int64_t layer = matrix(p, {kQ, kK, kV}, type) + matrix(p, {kO}, type) +
+                               matrix(p, {kGate}, type) + matrix(p, {kUp}, type) +
+                               matrix(p, {kDown}, type);
+    const std::int64_t embedding = c.tied ? 0 : p.vocab.size() * c.hidden * 2;
+    bytes += c.layers * layer + embedding + matrix(p, {kLmHead}, WeightType::kBf16);
+  }
+  return bytes;
 }
 
 }  // namespace assay::engine

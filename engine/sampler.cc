@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "base/random.h"
 
@@ -52,7 +53,9 @@ std::vector<Candidate> filtered(std::span<const float> logits, const LogitStats&
   return candidates;
 }
 
-float uniform_for(const RandomKey& key, std::int64_t position) {
+}  // namespace
+
+float sampling_uniform(const RandomKey& key, std::int64_t position) {
   const std::uint64_t mixed = SplitMix64(key.seed ^ SplitMix64(key.request)())();
   const auto bits = philox4x32(
       {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
@@ -61,15 +64,13 @@ float uniform_for(const RandomKey& key, std::int64_t position) {
   return uniform24(bits[0]);
 }
 
-}  // namespace
-
 TokenId sample_token(std::span<const float> logits, const LogitStats& stats,
                      const SamplingParams& sampling, const RandomKey& key, std::int64_t position) {
   if (sampling.temperature <= 0) return static_cast<TokenId>(stats.argmax);
   const std::vector<Candidate> candidates = filtered(logits, stats, sampling);
   double total = 0;
   for (const Candidate& candidate : candidates) total += candidate.weight;
-  double rest = static_cast<double>(uniform_for(key, position)) * total;
+  double rest = static_cast<double>(sampling_uniform(key, position)) * total;
   for (const Candidate& candidate : candidates) {
     rest -= candidate.weight;
     if (rest < 0) return candidate.id;
@@ -96,6 +97,22 @@ TokenLogprob token_logprob(std::span<const float> logits, const LogitStats& stat
                     });
   for (std::size_t i = 0; i < wanted; ++i) out.top.emplace_back(order[i], logprob(order[i]));
   return out;
+}
+
+LogitResult answer_query(std::span<const float> logits, const CpuKernels& kernels,
+                         const LogitQuery& query) {
+  const LogitStats stats =
+      kernels.logit_stats(logits.data(), static_cast<std::int64_t>(logits.size()));
+  LogitResult result{.finite = stats.finite, .argmax = static_cast<TokenId>(stats.argmax)};
+  if (!stats.finite) return result;
+  for (const TokenId id : query.targets) {
+    result.target_logprobs.push_back(static_cast<double>(logits[static_cast<std::size_t>(id)]) -
+                                     stats.log_sum_exp);
+  }
+  if (query.sampling == nullptr) return result;
+  result.chosen = sample_token(logits, stats, *query.sampling, query.key, query.position);
+  if (query.top >= 0) result.logprob = token_logprob(logits, stats, result.chosen, query.top);
+  return result;
 }
 
 }  // namespace assay::engine

@@ -3,21 +3,14 @@
 
 #include <cstdint>
 #include <span>
-#include <utility>
-#include <vector>
 
-#include "engine/completion.h"
+#include "engine/batch.h"
 #include "engine/ops/cpu_kernels.h"
-#include "engine/request.h"
 
 namespace assay::engine {
 
-/// What keys the random numbers of one completion.
-struct RandomKey {
-  std::uint64_t seed = 0;
-  std::uint64_t request = 0;  // digest of the request's id
-  std::int64_t repeat = 0;
-};
+/// The number that decides a draw: uniform in [0, 1) with 24 bits.
+float sampling_uniform(const RandomKey& key, std::int64_t position);
 
 /// Temperature 0: the largest logit, ties to the lowest id. Else temperature, top-k, top-p (the
 /// smallest prefix by probability descending, id ascending, with at least that mass), min-p, then
@@ -29,5 +22,9 @@ TokenId sample_token(std::span<const float> logits, const LogitStats& stats,
 /// ascending).
 TokenLogprob token_logprob(std::span<const float> logits, const LogitStats& stats, TokenId id,
                            int count);
+
+/// Everything that `query` asks of one row of logits.
+LogitResult answer_query(std::span<const float> logits, const CpuKernels& kernels,
+                         const LogitQuery& query);
 
 }  // namespace assay::engine

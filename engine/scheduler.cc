@@ -6,20 +6,20 @@
 
 namespace assay::engine {
 
-Scheduler::Scheduler(Forward& forward, KvCache& cache, std::int64_t max_sequences,
+Scheduler::Scheduler(Executor& executor, PagePool& pool, std::int64_t max_sequences,
                      bool prefix_cache)
-    : forward_(forward),
-      cache_(cache),
-      max_sequences_(std::min(max_sequences, forward.max_rows())),
+    : executor_(executor),
+      pool_(pool),
+      max_sequences_(std::min(max_sequences, executor.max_rows())),
       prefix_cache_(prefix_cache) {}
 
 void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
                     const SequenceEvents& events) {
   for (auto& sequence : sequences) {
     if (prefix_cache_) {
-      KvCache::PageKey key;
+      PagePool::PageKey key;
       for (std::int64_t end = kPageTokens; end < sequence->prompt_tokens; end += kPageTokens) {
-        key = KvCache::page_key(key, sequence->ids.data() + end - kPageTokens);
+        key = PagePool::page_key(key, sequence->ids.data() + end - kPageTokens);
         sequence->keys.push_back(key);
       }
     }
@@ -29,19 +29,10 @@ void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
   while (!stopped && (!waiting_.empty() || !running_.empty())) {
     admit_waiting();
     ASSAY_CHECK(!running_.empty(), "a sequence that fits the cache was never admitted");
-    const Batch batch = plan_step();
-    forward_.run(batch, [&](std::size_t index, std::span<const float> logits) {
-      const LogitRow& row = logit_rows_[index];
-      Sequence& sequence = *row.sequence;
-      if (sequence.failed) return;
-      const auto next = events.on_logits(sequence, row.position, logits);
-      const bool generates = row.position + 1 >= sequence.prompt_tokens;
-      if (next) {
-        sequence.ids.push_back(*next);
-      } else if (generates) {
-        sequence.max_tokens = 0;
-      }
-    });
+    const Batch batch = plan_step(events);
+    results_.assign(batch.queries.size(), {});
+    executor_.run(batch, results_);
+    take_results(events);
     after_step(events);
     stopped = events.stop && events.stop();
   }
@@ -51,12 +42,27 @@ void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
   pending_.clear();
 }
 
+void Scheduler::take_results(const SequenceEvents& events) {
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const LogitRow& row = logit_rows_[i];
+    Sequence& sequence = *row.sequence;
+    if (sequence.failed) continue;
+    const auto next = events.on_result(sequence, row.position, results_[i]);
+    const bool generates = row.position + 1 >= sequence.prompt_tokens;
+    if (next) {
+      sequence.ids.push_back(*next);
+    } else if (generates) {
+      sequence.max_tokens = 0;
+    }
+  }
+}
+
 bool Scheduler::admit(Sequence& sequence) {
   // A page that another prompt is computing right now will be there soon: waiting for it is cheaper
   // than computing it twice.
   std::size_t shared = 0;
   while (shared < sequence.keys.size()) {
-    const auto page = cache_.share(sequence.keys[shared]);
+    const auto page = pool_.share(sequence.keys[shared]);
     if (!page) break;
     sequence.pages.push_back(*page);
     ++shared;
@@ -67,8 +73,8 @@ bool Scheduler::admit(Sequence& sequence) {
   const bool soon = shared < sequence.keys.size() && pending_.contains(sequence.keys[shared]);
   // Only positions before the first wanted logits may come from the cache.
   const bool too_far = static_cast<std::int64_t>(shared) * kPageTokens > sequence.first_logit;
-  if (soon || needed > cache_.available()) {
-    for (const std::int32_t page : sequence.pages) cache_.release(page);
+  if (soon || needed > pool_.available()) {
+    for (const std::int32_t page : sequence.pages) pool_.release(page);
     sequence.pages.clear();
     return false;
   }
@@ -76,13 +82,13 @@ bool Scheduler::admit(Sequence& sequence) {
   if (too_far) sequence.computed = sequence.first_logit / kPageTokens * kPageTokens;
   sequence.cached = sequence.computed;
   while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens > sequence.computed) {
-    cache_.release(sequence.pages.back());
+    pool_.release(sequence.pages.back());
     sequence.pages.pop_back();
   }
   while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens < tokens) {
-    const auto page = cache_.allocate();
+    const auto page = pool_.allocate();
     if (!page) {
-      for (const std::int32_t held : sequence.pages) cache_.release(held);
+      for (const std::int32_t held : sequence.pages) pool_.release(held);
       sequence.pages.clear();
       sequence.computed = sequence.cached = 0;
       return false;
@@ -109,11 +115,11 @@ void Scheduler::admit_waiting() {
   }
 }
 
-Batch Scheduler::plan_step() {
+Batch Scheduler::plan_step(const SequenceEvents& events) {
   Batch batch;
   planned_.clear();
   logit_rows_.clear();
-  std::int64_t budget = forward_.max_rows();
+  std::int64_t budget = executor_.max_rows();
   // Generating sequences first, so that prompts never hold them up.
   for (const bool generating : {true, false}) {
     for (auto& sequence : running_) {
@@ -121,21 +127,23 @@ Batch Scheduler::plan_step() {
       const bool generates = sequence->computed >= sequence->prompt_tokens;
       if (generates != generating || budget == 0) continue;
       const std::int64_t rows = std::min(length - sequence->computed, budget);
-      add_rows(batch, *sequence, rows);
+      add_rows(batch, *sequence, rows, events);
       budget -= rows;
     }
   }
   return batch;
 }
 
-void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows) {
+void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows,
+                         const SequenceEvents& events) {
   const auto first_row = static_cast<std::int64_t>(batch.ids.size());
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t position = sequence.computed + r;
     batch.ids.push_back(sequence.ids[static_cast<std::size_t>(position)]);
     batch.positions.push_back(position);
     if (position >= sequence.first_logit) {
-      batch.logit_rows.push_back(first_row + r);
+      batch.queries.push_back(events.query(sequence, position));
+      batch.queries.back().row = first_row + r;
       logit_rows_.push_back({&sequence, position});
     }
   }
@@ -150,7 +158,7 @@ void Scheduler::publish_full_pages(Sequence& sequence) {
   const std::size_t full =
       std::min(sequence.keys.size(), static_cast<std::size_t>(sequence.computed / kPageTokens));
   for (std::size_t i = static_cast<std::size_t>(sequence.cached / kPageTokens); i < full; ++i) {
-    cache_.publish(sequence.pages[i], sequence.keys[i]);
+    pool_.publish(sequence.pages[i], sequence.keys[i]);
     pending_.erase(sequence.keys[i]);
   }
 }
@@ -177,8 +185,8 @@ void Scheduler::after_step(const SequenceEvents& events) {
 }
 
 void Scheduler::release(Sequence& sequence) {
-  for (const KvCache::PageKey& key : sequence.keys) pending_.erase(key);
-  for (const std::int32_t page : sequence.pages) cache_.release(page);
+  for (const PagePool::PageKey& key : sequence.keys) pending_.erase(key);
+  for (const std::int32_t page : sequence.pages) pool_.release(page);
   sequence.pages.clear();
 }
 

@@ -9,12 +9,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
 
-#include "engine/forward.h"
-#include "engine/kv_cache.h"
+#include "engine/executor.h"
+#include "engine/page_pool.h"
 
 namespace assay::engine {
 
@@ -29,24 +30,25 @@ struct Sequence {
   std::int64_t computed = 0;  // tokens whose keys and values are in the cache
   std::int64_t cached = 0;    // of these, taken from the prefix cache
   std::vector<std::int32_t> pages;
-  std::vector<KvCache::PageKey> keys;  // of the prompt's full pages
+  std::vector<PagePool::PageKey> keys;  // of the prompt's full pages
   bool failed = false;
 };
 
-/// Called with the logits of one position of a sequence; returns the next token, or nothing when
-/// the sequence ends here (or, while positions of a prompt are scored, to go on to the next
-/// position).
+/// How the scheduler's caller takes part; all are called on its thread.
 struct SequenceEvents {
-  /// `position` is that of the token read last. Positions come in order.
-  std::function<std::optional<TokenId>(Sequence&, std::int64_t position, std::span<const float>)>
-      on_logits;
+  /// What is wanted after the token at `position`; what it points at lives until `on_result`.
+  std::function<LogitQuery(const Sequence&, std::int64_t position)> query;
+  /// The next token, or nothing when the sequence ends here (or, while positions of a prompt are
+  /// scored, to go on to the next position). Positions come in order.
+  std::function<std::optional<TokenId>(Sequence&, std::int64_t position, const LogitResult&)>
+      on_result;
   std::function<void(Sequence&)> on_done;
   std::function<bool()> stop;  // asked once a step; true drops everything
 };
 
 class Scheduler {
  public:
-  Scheduler(Forward& forward, KvCache& cache, std::int64_t max_sequences, bool prefix_cache);
+  Scheduler(Executor& executor, PagePool& pool, std::int64_t max_sequences, bool prefix_cache);
 
   /// Runs until all are done, or `events.stop` said so. Sequences begin in the order given.
   void run(std::vector<std::unique_ptr<Sequence>> sequences, const SequenceEvents& events);
@@ -54,19 +56,20 @@ class Scheduler {
  private:
   bool admit(Sequence& sequence);
   void admit_waiting();
-  Batch plan_step();
-  void add_rows(Batch& batch, Sequence& sequence, std::int64_t rows);
+  Batch plan_step(const SequenceEvents& events);
+  void add_rows(Batch& batch, Sequence& sequence, std::int64_t rows, const SequenceEvents& events);
+  void take_results(const SequenceEvents& events);
   void after_step(const SequenceEvents& events);
   void publish_full_pages(Sequence& sequence);
   void release(Sequence& sequence);
 
-  Forward& forward_;
-  KvCache& cache_;
+  Executor& executor_;
+  PagePool& pool_;
   std::int64_t max_sequences_;
   bool prefix_cache_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;
-  std::set<KvCache::PageKey> pending_;  // pages of prompts that are being computed now
+  std::set<PagePool::PageKey> pending_;  // pages of prompts that are being computed now
   struct Planned {
     Sequence* sequence;
     std::int64_t rows;
@@ -77,6 +80,7 @@ class Scheduler {
     std::int64_t position;
   };
   std::vector<LogitRow> logit_rows_;
+  std::vector<LogitResult> results_;  // one for each of them
 };
 
 }  // namespace assay::engine

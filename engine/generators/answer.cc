@@ -105,7 +105,12 @@ void Answer::prepare_continuations(std::vector<std::unique_ptr<Sequence>>& out) 
     unit.members.push_back(i);
     units_.push_back(std::move(unit));
   }
-  for (const Unit& unit : units_) {
+  for (Unit& unit : units_) {
+    for (const std::size_t member : unit.members) {
+      const std::vector<TokenId>& ids = completion_.continuations[member].ids;
+      unit.targets.resize(std::max(unit.targets.size(), ids.size()));
+      for (std::size_t i = 0; i < ids.size(); ++i) unit.targets[i].push_back(ids[i]);
+    }
     auto sequence = std::make_unique<Sequence>();
     sequence->ids = unit.ids;
     sequence->prompt_tokens = static_cast<std::int64_t>(unit.ids.size());
@@ -114,32 +119,41 @@ void Answer::prepare_continuations(std::vector<std::unique_ptr<Sequence>>& out) 
   }
 }
 
-std::optional<TokenId> Answer::on_logits(Sequence& sequence, std::int64_t position,
-                                         std::span<const float> logits) {
-  const LogitStats stats =
-      context_.kernels->logit_stats(logits.data(), static_cast<std::int64_t>(logits.size()));
-  if (!stats.finite) {
+const Answer::Unit& Answer::unit_of(const Sequence& sequence) const {
+  return *std::find_if(units_.begin(), units_.end(), [&](const Unit& u) {
+    return u.context_tokens - 1 == sequence.first_logit && u.ids == sequence.ids;
+  });
+}
+
+LogitQuery Answer::query(const Sequence& sequence, std::int64_t position) const {
+  LogitQuery query{.key = key_, .position = position, .top = request_.logprobs};
+  if (units_.empty()) {
+    query.sampling = &request_.sampling;
+  } else {
+    const Unit& unit = unit_of(sequence);
+    query.targets = unit.targets[static_cast<std::size_t>(position - (unit.context_tokens - 1))];
+  }
+  return query;
+}
+
+std::optional<TokenId> Answer::on_result(Sequence& sequence, std::int64_t position,
+                                         const LogitResult& result) {
+  if (!result.finite) {
     fail(fmt::format("logits are not finite after token {}", position));
     sequence.failed = true;
     return std::nullopt;
   }
   if (completion_.times.first_ns == 0) completion_.times.first_ns = now_ns();
-  if (units_.empty()) return generate(sequence, position, logits, stats);
-  const auto unit = std::find_if(units_.begin(), units_.end(), [&](const Unit& u) {
-    return u.context_tokens - 1 == sequence.first_logit && u.ids == sequence.ids;
-  });
-  score(*unit, position, logits, stats);
+  if (units_.empty()) return generate(sequence, result);
+  score(unit_of(sequence), position, result);
   return std::nullopt;
 }
 
-std::optional<TokenId> Answer::generate(Sequence& sequence, std::int64_t position,
-                                        std::span<const float> logits, const LogitStats& stats) {
+std::optional<TokenId> Answer::generate(Sequence& sequence, const LogitResult& result) {
   completion_.cached_prompt_tokens = sequence.cached;
-  const TokenId id = sample_token(logits, stats, request_.sampling, key_, position);
+  const TokenId id = result.chosen;
   completion_.ids.push_back(id);
-  if (request_.logprobs >= 0) {
-    completion_.logprobs.push_back(token_logprob(logits, stats, id, request_.logprobs));
-  }
+  if (request_.logprobs >= 0) completion_.logprobs.push_back(result.logprob);
   --left_;
   const bool is_stop =
       std::find(context_.stop_ids.begin(), context_.stop_ids.end(), id) != context_.stop_ids.end();
@@ -173,18 +187,16 @@ bool Answer::found_stop(std::size_t old_size) {
   return true;
 }
 
-void Answer::score(const Unit& unit, std::int64_t position, std::span<const float> logits,
-                   const LogitStats& stats) {
+void Answer::score(const Unit& unit, std::int64_t position, const LogitResult& result) {
   const auto index = static_cast<std::size_t>(position - (unit.context_tokens - 1));
+  std::size_t target = 0;
   for (const std::size_t member : unit.members) {
     ContinuationScore& score = completion_.continuations[member];
     if (index >= score.ids.size()) continue;
-    const TokenId id = score.ids[index];
-    const double logprob =
-        static_cast<double>(logits[static_cast<std::size_t>(id)]) - stats.log_sum_exp;
+    const double logprob = result.target_logprobs[target++];
     score.logprobs.push_back(static_cast<float>(logprob));
     score.logprob += logprob;
-    score.greedy = score.greedy && stats.argmax == id;
+    score.greedy = score.greedy && result.argmax == score.ids[index];
   }
 }
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/batch.h"
 #include "engine/completion.h"
 #include "engine/prompt_encoder.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
 
 namespace assay::engine {
@@ -18,7 +18,6 @@ namespace assay::engine {
 /// What all requests of a generator share.
 struct AnswerContext {
   const PromptEncoder* encoder = nullptr;
-  const CpuKernels* kernels = nullptr;
   std::span<const TokenId> stop_ids;
   std::int64_t context = 0;  // longest sequence
   bool truncate = false;     // drop the oldest ids of prompts beyond the context
@@ -30,8 +29,10 @@ class Answer {
 
   /// The sequences to run; none when the request failed at once. Call once.
   std::vector<std::unique_ptr<Sequence>> begin();
-  std::optional<TokenId> on_logits(Sequence& sequence, std::int64_t position,
-                                   std::span<const float> logits);
+  /// As SequenceEvents has it.
+  LogitQuery query(const Sequence& sequence, std::int64_t position) const;
+  std::optional<TokenId> on_result(Sequence& sequence, std::int64_t position,
+                                   const LogitResult& result);
   void on_done(const Sequence& sequence);
   /// All sequences are done; `take` then gives the completion.
   [[nodiscard]] bool done() const { return open_ == 0; }
@@ -43,17 +44,18 @@ class Answer {
     std::vector<TokenId> ids;
     std::int64_t context_tokens = 0;
     std::vector<std::size_t> members;  // indices into completion_.continuations
+    // [positions from the context's last token]: the members' next ids, of those that have one.
+    std::vector<std::vector<TokenId>> targets;
   };
 
   void prepare_text(std::vector<std::unique_ptr<Sequence>>& out);
   void prepare_continuations(std::vector<std::unique_ptr<Sequence>>& out);
   std::vector<TokenId> fitted(std::vector<TokenId> ids, std::int64_t room);
   void fail(const std::string& reason);
-  std::optional<TokenId> generate(Sequence& sequence, std::int64_t position,
-                                  std::span<const float> logits, const LogitStats& stats);
+  std::optional<TokenId> generate(Sequence& sequence, const LogitResult& result);
   bool found_stop(std::size_t old_size);
-  void score(const Unit& unit, std::int64_t position, std::span<const float> logits,
-             const LogitStats& stats);
+  void score(const Unit& unit, std::int64_t position, const LogitResult& result);
+  [[nodiscard]] const Unit& unit_of(const Sequence& sequence) const;
 
   const Request& request_;
   const AnswerContext context_;

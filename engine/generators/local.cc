@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,9 +14,10 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
+#include "engine/cpu_executor.h"
+#include "engine/cuda/cuda_executor.h"
 #include "engine/generators/answer.h"
 #include "engine/prompt_encoder.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/shapes.h"
 #include "engine/weight_sources.h"
@@ -100,6 +102,19 @@ struct Limits {
   std::int64_t pages = 0;
 };
 
+/// Of all ranks.
+std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options) {
+  std::int64_t bytes = 0;
+  for (int rank = 0; rank < options.tp; ++rank) {
+    bytes +=
+        KvCache::page_bytes({.layers = config.layers,
+                             .kv_heads = make_partition(config, options.tp, rank).kv_heads.size(),
+                             .head_dim = config.head_dim},
+                            find_kv_type(options.kv));
+  }
+  return bytes;
+}
+
 Limits plan_memory(const Opened& opened, const EngineOptions& options,
                    const PrecisionSetting& setting) {
   Limits limits;
@@ -109,8 +124,8 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting);
-  const std::int64_t page = KvCache::page_bytes(opened.config);
+  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
+  const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = available_memory();
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
@@ -133,23 +148,91 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
   return limits;
 }
 
+/// The model on one kind of device, ready to run steps.
+struct Backend {
+  std::unique_ptr<Executor> executor;
+  Limits limits;
+  ModelInfo info;  // device, arithmetic and bytes of weights
+};
+
+Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+                    int threads) {
+  Backend out;
+  out.limits = plan_memory(opened, options, find_setting(options.precision));
+  auto executor = std::make_unique<CpuExecutor>(
+      opened.config, source,
+      CpuExecutorOptions{.setting = &find_setting(options.precision),
+                         .kv = find_kv_type(options.kv),
+                         .ranks = options.tp,
+                         .threads = threads,
+                         .context = out.limits.context,
+                         .pages = out.limits.pages,
+                         .max_rows = kStepRows});
+  out.info.weight_bytes = executor->weight_bytes();
+  out.info.device = "cpu";
+  out.info.arithmetic = "cpu-1";
+  out.info.detail.set("kernels", executor->kernels().name);
+  out.executor = std::move(executor);
+  return out;
+}
+
+Backend cuda_backend(const Opened& opened, const WeightSource& source,
+                     const EngineOptions& options, int threads) {
+  if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
+  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+  // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
+  if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
+    cuda.gemm = kernels;
+    if (cuda.gemm == "exact") cuda.attention = "exact";
+  }
+  const PrecisionSetting& setting = find_setting(options.precision);
+  const KvType kv = find_kv_type(options.kv);
+  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+  auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  const CudaDescription description = executor->description();
+  Backend out;
+  out.limits = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
+  out.info.weight_bytes = description.weight_bytes;
+  out.info.device = "cuda";
+  out.info.arithmetic = description.arithmetic;
+  out.info.detail.set("gpu", description.device);
+  out.executor = std::move(executor);
+  return out;
+}
+
+bool wants_cuda(const EngineOptions& options) {
+  if (options.device == "cuda") return true;
+  if (options.device == "cpu") return false;
+  if (options.device != "auto") {
+    throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
+  }
+  return options.tp == 1 && cuda_usable();
+}
+
+Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
+  const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
+  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
+  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
+  opened.checkpoint->check_unchanged();
+  return backend;
+}
+
 class LocalGenerator : public Generator {
  public:
   LocalGenerator(Opened opened, const EngineOptions& options)
       : options_(options),
         tokenizer_(std::move(opened.tokenizer)),
         stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
-        encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
-    const PrecisionSetting& setting = find_setting(options.precision);
-    const KvType kv = find_kv_type(options.kv);
-    limits_ = plan_memory(opened, options, setting);
+        encoder_(*tokenizer_.tokenizer,
+                 chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
+                 options.chat_date) {
     const int threads = options.threads > 0 ? options.threads : usable_cores();
-    load(opened, setting, threads);
-    cache_ = std::make_unique<KvCache>(opened.config, kv, limits_.pages);
-    forward_ = std::make_unique<Forward>(model_, *cache_, threads, kStepRows);
-    scheduler_ =
-        std::make_unique<Scheduler>(*forward_, *cache_, limits_.batch, options.prefix_cache);
-    describe(opened, setting, threads);
+    backend_ = make_backend(opened, options, threads);
+    limits_ = backend_.limits;
+    pool_ = std::make_unique<PagePool>(limits_.pages);
+    scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,
+                                             options.prefix_cache);
+    describe(opened, threads);
   }
 
   const ModelInfo& info() const override { return info_; }
@@ -163,33 +246,22 @@ class LocalGenerator : public Generator {
   }
 
  private:
-  static ChatChoice chat_choice(const Opened& opened, const EngineOptions& options) {
-    const bool dummy = !opened.checkpoint && options.chat_format == "auto";
-    return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
+  static ChatChoice chat_choice(const LoadedTokenizer& tokenizer, bool dummy,
+                                const EngineOptions& options) {
+    const bool plain = dummy && options.chat_format == "auto";
+    return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
   }
 
-  void load(const Opened& opened, const PrecisionSetting& setting, int threads) {
-    if (opened.checkpoint) {
-      const CheckpointWeights source(*opened.checkpoint);
-      model_ = load_model(opened.config, source, setting, limits_.context, threads);
-      opened.checkpoint->check_unchanged();
-    } else {
-      model_ = load_model(opened.config, DummyWeights(), setting, limits_.context, threads);
-    }
-  }
-
-  void describe(const Opened& opened, const PrecisionSetting& setting, int threads) {
+  void describe(const Opened& opened, int threads) {
+    info_ = std::move(backend_.info);
     info_.name = opened.name;
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
     info_.parameters = opened.config.parameter_count();
-    info_.weight_bytes = model_.weight_bytes();
     info_.context = limits_.context;
-    info_.setting = setting.name;
+    info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
-    info_.device = "cpu";
-    info_.arithmetic = "cpu-1";
-    info_.detail.set("kernels", forward_->kernels().name);
+    info_.detail.set("ranks", options_.tp);
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -200,7 +272,6 @@ class LocalGenerator : public Generator {
     answers.reserve(requests.size());
     std::vector<std::unique_ptr<Sequence>> sequences;
     const AnswerContext context{.encoder = &encoder_,
-                                .kernels = &forward_->kernels(),
                                 .stop_ids = stop_ids_,
                                 .context = limits_.context,
                                 .truncate = options_.long_prompts == "truncate"};
@@ -213,19 +284,23 @@ class LocalGenerator : public Generator {
       if (answers.back().done() && go_on) go_on = sink(first + i, answers.back().take());
     }
     if (!go_on) return false;
-    scheduler_->run(
-        std::move(sequences),
-        {.on_logits =
-             [&](Sequence& sequence, std::int64_t position, std::span<const float> logits) {
-               return answers[sequence.owner].on_logits(sequence, position, logits);
-             },
-         .on_done =
-             [&](Sequence& sequence) {
-               Answer& answer = answers[sequence.owner];
-               answer.on_done(sequence);
-               if (answer.done() && go_on) go_on = sink(first + sequence.owner, answer.take());
-             },
-         .stop = [&] { return !go_on; }});
+    scheduler_->run(std::move(sequences),
+                    {.query =
+                         [&](const Sequence& sequence, std::int64_t position) {
+                           return answers[sequence.owner].query(sequence, position);
+                         },
+                     .on_result =
+                         [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
+                           return answers[sequence.owner].on_result(sequence, position, result);
+                         },
+                     .on_done =
+                         [&](Sequence& sequence) {
+                           Answer& answer = answers[sequence.owner];
+                           answer.on_done(sequence);
+                           if (answer.done() && go_on)
+                             go_on = sink(first + sequence.owner, answer.take());
+                         },
+                     .stop = [&] { return !go_on; }});
     return go_on;
   }
 
@@ -234,9 +309,8 @@ class LocalGenerator : public Generator {
   std::vector<TokenId> stop_ids_;
   PromptEncoder encoder_;
   Limits limits_;
-  Model model_;
-  std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<Forward> forward_;
+  Backend backend_;
+  std::unique_ptr<PagePool> pool_;
   std::unique_ptr<Scheduler> scheduler_;
   ModelInfo info_;
 };
@@ -244,11 +318,6 @@ class LocalGenerator : public Generator {
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  if (options.device != "auto" && options.device != "cpu") {
-    throw_input("--device {}: this build runs models on the CPU only; use --device cpu",
-                escaped(options.device));
-  }
-  if (options.tp != 1) throw_input("--tp {}: only 1 is built yet", options.tp);
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   return std::make_unique<LocalGenerator>(open_model(options.model), options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 namespace assay::engine {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 /// One tile: up to kQueryTile consecutive query tokens of a sequence against one KV head.
 class Tile {
  public:
-  Tile(const CpuKernels& kernels, KvCache& cache, const AttentionArgs& args, float* scratch)
+  Tile(const CpuKernels& kernels, const KvCache& cache, const AttentionArgs& args, float* scratch)
       : kernels_(kernels),
         cache_(cache),
         args_(args),
@@ -23,6 +24,7 @@ class Tile {
     state_ = scores_ + rows * kPageTokens;
     q_ = reinterpret_cast<bf16*>(state_ + 2 * rows);
     p_ = q_ + rows * args.head_dim;
+    decoded_ = p_ + rows * kPageTokens;
   }
 
   void run(const SequenceRows& sequence, std::int64_t first, std::int64_t tokens,
@@ -65,7 +67,7 @@ class Tile {
     std::fill_n(scores_, rows * kPageTokens, 0.0F);
     kernels_.pair_dot({.acc = scores_,
                        .a = q_ + r0 * args_.head_dim,
-                       .b = cache_.keys(args_.layer, number, kv_head_),
+                       .b = cache_.keys(kernels_, args_.layer, number, kv_head_, decoded_),
                        .rows = rows,
                        .ldacc = kPageTokens,
                        .lda = args_.head_dim,
@@ -73,16 +75,18 @@ class Tile {
                        .vectors = kPageTokens / 16});
     softmax(page, number, begin);
     std::fill_n(chunk_, rows * width_, 0.0F);
+    const std::int64_t pairs = (visible(page, tokens_ - 1) + 1) / 2;
     // Beyond the last visible pair all numerators are zero; its values may be left over from
     // others.
-    kernels_.pair_dot({.acc = chunk_,
-                       .a = p_,
-                       .b = cache_.values(args_.layer, number, kv_head_),
-                       .rows = rows,
-                       .ldacc = width_,
-                       .lda = kPageTokens,
-                       .pairs = (visible(page, tokens_ - 1) + 1) / 2,
-                       .vectors = width_ / 16});
+    kernels_.pair_dot(
+        {.acc = chunk_,
+         .a = p_,
+         .b = cache_.values(kernels_, args_.layer, number, kv_head_, 2 * pairs, decoded_),
+         .rows = rows,
+         .ldacc = width_,
+         .lda = kPageTokens,
+         .pairs = pairs,
+         .vectors = width_ / 16});
     for (std::int64_t r = 0; r < rows; ++r) fold(page, r0 + r, r);
   }
 
@@ -134,7 +138,7 @@ class Tile {
   }
 
   const CpuKernels& kernels_;
-  KvCache& cache_;
+  const KvCache& cache_;
   const AttentionArgs& args_;
   std::int64_t group_;
   std::int64_t width_;  // of a value row, d padded to 16
@@ -144,6 +148,7 @@ class Tile {
   float* state_;        // [tile rows, 2]
   bf16* q_;             // [tile rows, d]
   bf16* p_;             // [tile rows, 64]
+  bf16* decoded_;       // keys or values of a page of an FP8 cache
   static constexpr std::int64_t kMaxGroup = 16;
   std::array<SoftmaxState, kQueryTile * kMaxGroup> chunk_states_{};
   const SequenceRows* sequence_ = nullptr;
@@ -163,10 +168,10 @@ struct TileTask {
 std::int64_t attention_scratch_floats(std::int64_t group, std::int64_t head_dim) {
   const std::int64_t rows = kQueryTile * group;
   return rows * (2 * round_up(head_dim, 16) + kPageTokens + 2) +
-         (rows * (head_dim + kPageTokens) + 1) / 2 + 64;
+         (rows * (head_dim + kPageTokens) + KvCache::scratch_values(head_dim) + 1) / 2 + 64;
 }
 
-void attention_cpu(CpuContext& context, KvCache& cache, const AttentionArgs& args) {
+void attention_cpu(CpuContext& context, const KvCache& cache, const AttentionArgs& args) {
   std::vector<TileTask> tasks;
   for (std::size_t s = 0; s < args.sequences.size(); ++s) {
     for (std::int64_t first = 0; first < args.sequences[s].rows; first += kQueryTile) {

@@ -8,20 +8,12 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/ops/gemm.h"
 
 namespace assay::engine {
-
-/// New tokens of one sequence, consecutive in the batch.
-struct SequenceRows {
-  std::int64_t first_row = 0;  // in the batch
-  std::int64_t rows = 0;
-  std::int64_t first_position = 0;      // of the first row in the sequence
-  std::span<const std::int32_t> pages;  // of the whole sequence so far
-};
 
 struct AttentionArgs {
   const bf16* q = nullptr;  // [rows, ld]: H * d values a row, after rotation
@@ -42,6 +34,6 @@ inline constexpr std::int64_t kQueryTile = 16;
 std::int64_t attention_scratch_floats(std::int64_t group, std::int64_t head_dim);
 
 /// On the context's threads; a task is a tile of query tokens and a KV head.
-void attention_cpu(CpuContext& context, KvCache& cache, const AttentionArgs& args);
+void attention_cpu(CpuContext& context, const KvCache& cache, const AttentionArgs& args);
 
 }  // namespace assay::engine

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <utility>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "engine/ops/cpu_kernels.h"
@@ -53,41 +53,88 @@ int usable_cores() {
   return std::max(1, std::min(CPU_COUNT(&set), quota_cores()));
 }
 
-ThreadTeam::ThreadTeam(int threads) {
+void pin_to_core(int index) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  int left = index % std::max(1, CPU_COUNT(&allowed));
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &allowed) || left-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    (void)sched_setaffinity(0, sizeof(one), &one);
+    return;
+  }
+}
+
+ThreadTeam::ThreadTeam(int threads, int first_core)
+    : slots_(static_cast<std::size_t>(std::max(1, threads))) {
+  static_assert(std::atomic<Left>::is_always_lock_free);
   ASSAY_CHECK(threads >= 1, "a team has a leader");
   for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread] { worker_main(thread); });
+    workers_.emplace_back([this, thread, first_core] {
+      worker_main(thread, first_core < 0 ? -1 : first_core + thread);
+    });
   }
 }
 
 ThreadTeam::~ThreadTeam() {
   stop_.store(true, std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  job_.fetch_add(1, std::memory_order_release);
+  job_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadTeam::work(int thread) {
+bool ThreadTeam::take(Slot& slot, std::uint32_t job, Side side, std::int64_t& chunk) {
+  Left left = slot.left.load(std::memory_order_acquire);
+  while (left.job == job && left.begin < left.end) {
+    Left rest = left;
+    chunk = side == Side::kFront ? rest.begin++ : --rest.end;
+    if (slot.left.compare_exchange_weak(left, rest, std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadTeam::run_chunk(std::int64_t chunk, int thread) {
   try {
-    for (;;) {
-      const std::int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks_) return;
+    const std::int64_t end = std::min(tasks_, (chunk + 1) * chunk_tasks_);
+    for (std::int64_t task = chunk * chunk_tasks_; task < end; ++task) {
+      if (failed_.load(std::memory_order_relaxed)) break;
       call_(context_, task, thread);
     }
   } catch (...) {
     if (!failed_.exchange(true)) error_ = std::current_exception();
-    next_.store(tasks_, std::memory_order_relaxed);
   }
 }
 
-void ThreadTeam::worker_main(int thread) {
+/// Own chunks in ascending order, then the last ones of others.
+void ThreadTeam::work(int thread) {
+  const std::uint32_t job = job_.load(std::memory_order_acquire);
+  const auto size = slots_.size();
+  std::int64_t chunk = 0;
+  for (std::size_t k = 0; k < size; ++k) {
+    Slot& slot = slots_[(static_cast<std::size_t>(thread) + k) % size];
+    while (take(slot, job, k == 0 ? Side::kFront : Side::kBack, chunk)) {
+      run_chunk(chunk, thread);
+      done_.fetch_add(1, std::memory_order_acq_rel);
+      // The leader may sleep; it looks again at every change.
+      done_.notify_one();
+    }
+  }
+}
+
+void ThreadTeam::worker_main(int thread, int core) {
+  if (core >= 0) pin_to_core(core);
   const FlushSubnormals flush;
   std::uint32_t seen = 0;
   for (;;) {
-    seen = wait_for_change(epoch_, seen);
+    seen = wait_for_change(job_, seen);
     if (stop_.load(std::memory_order_relaxed)) return;
     work(thread);
-    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
   }
 }
 
@@ -96,16 +143,27 @@ void ThreadTeam::run_erased(std::int64_t tasks, Call call, void* context) {
     for (std::int64_t task = 0; task < tasks; ++task) call(context, task, 0);
     return;
   }
+  constexpr std::int64_t kMostChunks = 0xFFFF;
   call_ = call;
   context_ = context;
   tasks_ = tasks;
-  next_.store(0, std::memory_order_relaxed);
-  pending_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  chunk_tasks_ = (tasks + kMostChunks - 1) / kMostChunks;
+  const std::int64_t chunks = (tasks + chunk_tasks_ - 1) / chunk_tasks_;
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint32_t job = job_.load(std::memory_order_relaxed) + 1;
+  const auto size = static_cast<std::int64_t>(slots_.size());
+  for (std::int64_t t = 0; t < size; ++t) {
+    slots_[static_cast<std::size_t>(t)].left.store(
+        {.job = job,
+         .begin = static_cast<std::uint16_t>(chunks * t / size),
+         .end = static_cast<std::uint16_t>(chunks * (t + 1) / size)},
+        std::memory_order_release);
+  }
+  job_.store(job, std::memory_order_release);
+  job_.notify_all();
   work(0);
-  std::uint32_t left = pending_.load(std::memory_order_acquire);
-  while (left != 0) left = wait_for_change(pending_, left);
+  std::uint32_t done = done_.load(std::memory_order_acquire);
+  while (done != static_cast<std::uint32_t>(chunks)) done = wait_for_change(done_, done);
   if (failed_.load(std::memory_order_relaxed)) {
     failed_.store(false, std::memory_order_relaxed);
     std::rethrow_exception(std::exchange(error_, nullptr));

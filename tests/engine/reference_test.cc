@@ -206,6 +206,27 @@ TEST(BatchInvariance, ResultsDoNotDependOnBatchThreadsOrPrefixCache) {
   }
 }
 
+TEST(BatchInvariance, ResultsDoNotDependOnTheNumberOfRanks) {
+  for (const char* name : {"stories260K", "aidreams260K"}) {
+    ASSAY_SHARED_OR_SKIP(folder, std::string("models/") + name);
+    for (const char* precision : {"bf16", "fp8", "fp8-tensor", "w8a16-fp8"}) {
+      for (const char* kv : {"bf16", "fp8"}) {
+        const EngineOptions one{.precision = precision, .kv = kv, .threads = 1};
+        const auto expected = fingerprints(folder, one);
+        const std::int64_t heads = load_model_config(folder).heads;
+        for (const int ranks : {2, 4, 8}) {
+          if (heads % ranks != 0) continue;
+          EngineOptions options = one;
+          options.tp = ranks;
+          options.threads = ranks == 2 ? 4 : 1;
+          EXPECT_EQ(fingerprints(folder, options), expected)
+              << name << " " << precision << " " << kv << " " << ranks;
+        }
+      }
+    }
+  }
+}
+
 TEST(BatchInvariance, ResultsDoNotDependOnTheKernelVariant) {
   ASSAY_SHARED_OR_SKIP(folder, "models/stories260K");
   for (const char* precision : {"bf16", "fp8"}) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "datasets/load.h"
 #include "engine/chat.h"
 #include "evals/benchmark.h"
@@ -54,14 +55,46 @@ std::vector<Sample> load(const Benchmark& benchmark, const std::string& split,
   return samples;
 }
 
+/// As the reference names its subsets: "Counting & Probability" is "counting_and_probability".
+std::string subset_name(const std::string& group) {
+  return replace_all(replace_all(to_lower_ascii(group), " & ", "_and_"), " ", "_");
+}
+
 /// Index of document `doc` of `group` ("" for no groups).
 std::size_t find_document(const std::vector<Sample>& samples, const std::string& group,
                           std::int64_t doc) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if ((group.empty() || samples[i].group == group) && doc-- == 0) return i;
+    const bool here =
+        group.empty() || samples[i].group == group || subset_name(samples[i].group) == group;
+    if (here && doc-- == 0) return i;
   }
   ADD_FAILURE() << "no document in " << group;
   return 0;
+}
+
+/// The template file lacks the four worked examples of Minerva; they stand in each of the whole
+/// prompts, and are taken from the first one.
+Json minerva_examples(const std::vector<Json>& rows) {
+  Json examples{Json::Array{}};
+  for (const Json& row : rows) {
+    if (row.find("task") == nullptr || row.at("task").as_string() != "minerva_math") continue;
+    const std::string& prompt = row.at("prompt").as_string();
+    const std::vector<std::string_view> parts = split(std::string_view(prompt), "Problem:\n");
+    for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
+      const std::size_t cut = parts[i].find("\n\nSolution: ");
+      Json example;
+      example.set("problem", std::string(parts[i].substr(0, cut)));
+      const std::string_view solution = parts[i].substr(cut + 12);
+      example.set("solution", std::string(solution.substr(0, solution.size() - 2)));
+      examples.push_back(std::move(example));
+    }
+    break;
+  }
+  Json shots;
+  shots.set("examples", std::move(examples));
+  Json minerva;
+  minerva.set("math_4shot", std::move(shots));
+  return minerva;
 }
 
 class ReferencePrompts : public ::testing::TestWithParam<Task> {};
@@ -73,14 +106,16 @@ TEST_P(ReferencePrompts, AreEqualByteForByte) {
   const Task& task = GetParam();
   const Benchmark& benchmark = find_benchmark(task.benchmark);
   const Protocol& protocol = find_protocol(benchmark, task.protocol);
-  const PromptTemplates templates = load_templates(templates_path);
+  const std::vector<Json> rows = test::read_jsonl(path);
+  PromptTemplates templates = load_templates(templates_path);
+  templates.texts.set("minerva", minerva_examples(rows));
   const std::vector<Sample> samples = load(benchmark, protocol.split, data);
   const std::vector<Sample> pool = protocol.shots.split.empty()
                                        ? std::vector<Sample>{}
                                        : load(benchmark, protocol.shots.split, data);
   const auto shots = draw_shots(protocol, samples, pool);
   int compared = 0;
-  for (const Json& row : test::read_jsonl(path)) {
+  for (const Json& row : rows) {
     if (row.find("task") == nullptr || row.at("task").as_string() != task.name) continue;
     const std::size_t index =
         find_document(samples, row.at("subset").as_string(), row.at("doc").as_int());
@@ -116,7 +151,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Task{"mgsm_native_cot_0shot", "mgsm", "native-cot-0shot", 11},
                       Task{"mgsm_en_cot", "mgsm", "en-cot", 11},
                       Task{"mgsm_direct", "mgsm", "direct", 11}, Task{"ifeval", "ifeval", "", 2},
-                      Task{"ifeval+chat", "ifeval", "", 2}));
+                      Task{"ifeval+chat", "ifeval", "", 2},
+                      Task{"minerva_math", "math", "minerva", 7},
+                      Task{"minerva_math+chat", "math", "minerva-chat", 7},
+                      Task{"hendrycks_math", "math", "lm-eval-hendrycks", 7},
+                      Task{"humaneval", "humaneval", "completion", 2},
+                      Task{"humaneval_instruct+chat", "humaneval", "lm-eval-instruct", 2},
+                      Task{"humaneval_instruct", "humaneval", "lm-eval-instruct-text", 2}));
 
 }  // namespace
 }  // namespace assay::evals

@@ -1,0 +1,318 @@
+#include "engine/cuda/cuda_executor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/cuda/cuda_forward.h"
+#include "engine/cuda/device_model.h"
+#include "engine/cuda/devices.h"
+#include "engine/cuda/failure.h"
+#include "engine/cuda/gemm_runner.h"
+#include "engine/cuda/step_plan.h"
+#include "engine/ops/memory.h"
+
+namespace assay::engine {
+namespace {
+
+constexpr std::int64_t kDefaultRows = 4096;
+constexpr std::int64_t kDefaultBatch = 256;
+constexpr std::int64_t kMostBatch = CudaForward::kLogitRows;
+/// For the context, modules, graphs, library workspaces and loading.
+constexpr std::int64_t kReserve = std::int64_t{1536} << 20;
+
+int most_spans(std::int64_t context) {
+  return static_cast<int>((context + kSpanTokens - 1) / kSpanTokens);
+}
+
+std::string gibibytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+AttentionKind attention_kind(const std::string& name, const ModelConfig& c) {
+  const bool fits =
+      attention_tensor_fits(static_cast<int>(c.heads), static_cast<int>(c.kv_heads),
+                            static_cast<int>(c.head_dim));
+  if (name.empty()) return fits ? AttentionKind::kTensor : AttentionKind::kExact;
+  if (name == "exact") return AttentionKind::kExact;
+  if (name == "tensor" && fits) return AttentionKind::kTensor;
+  throw_input("attention \"{}\": known are exact, and tensor for heads of 64 or 128 values",
+              escaped(name));
+}
+
+/// Device and pinned host memory of equal size: what goes over in one copy.
+struct Block {
+  Block() = default;
+  Block(std::size_t bytes, const char* what) : host(bytes), device(bytes, what) {}
+  PinnedBuffer host;
+  DeviceBuffer device;
+  void reserve(std::size_t bytes, const char* what) {
+    if (bytes > device.size()) *this = Block(std::max(bytes, 2 * device.size()), what);
+  }
+};
+
+class Implementation : public CudaExecutor {
+ public:
+  Implementation(DeviceModel model, KvType kv, const CudaOptions& options, const CudaPlan& plan,
+                 const DeviceLimits& device)
+      : model_(std::move(model)),
+        plan_(plan),
+        attention_(attention_kind(options.attention, model_.config)),
+        gemm_(options.gemm.empty() ? default_gemm_kind(device) : find_gemm_kind(options.gemm),
+              device),
+        forward_(model_, gemm_, attention_, kv, plan.pages, static_cast<int>(plan.max_rows),
+                 most_spans(plan.context)),
+        capability_(device.capability) {
+    const ModelConfig& c = model_.config;
+    limits_ = {.heads = c.heads,
+               .kv_heads = c.kv_heads,
+               .vocab = c.vocab,
+               .scratch_page = static_cast<std::int32_t>(plan.pages),
+               .capture = options.graphs && graphs_work()};
+    StepShape largest;
+    largest.rows = static_cast<int>(plan.max_rows);
+    largest.spans = static_cast<int>(round_up(most_spans(plan.context), 2)) * 2;
+    largest.prompt_tiles = largest.rows;
+    const StepLayout layout(largest, std::min(plan.max_batch, kMostBatch), plan.max_rows);
+    step_ = Block(layout.bytes, "a step");
+    answers_ = Block(static_cast<std::size_t>(plan.max_rows) * sizeof(LogitAnswer), "answers");
+  }
+
+  std::int64_t max_rows() const override { return plan_.max_rows; }
+
+  CudaDescription description() const override {
+    return {.device = plan_.device,
+            .arithmetic = fmt::format("sm{}-{}-{}-1", capability_, gemm_kind_name(gemm_.kind()),
+                                      attention_ == AttentionKind::kExact ? "exact" : "tensor"),
+            .weight_bytes = model_.bytes()};
+  }
+
+  void run(const Batch& batch, std::span<LogitResult> results) override {
+    const StepPlan plan = plan_step(batch, limits_);
+    ASSAY_CHECK(plan.shape.rows <= plan_.max_rows, "rows of a batch");
+    const StepLayout layout(plan.shape,
+                            static_cast<std::int64_t>(plan.page_table.size()) /
+                                (plan.shape.spans * kSpanChunks),
+                            static_cast<std::int64_t>(plan.asks.size()));
+    step_.reserve(layout.bytes, "a step");
+    write_step(plan, layout, step_.host.as<std::byte>());
+    copy_to_device(stream_.get(), step_.device.as<std::byte>(), step_.host.as<std::byte>(),
+                   layout.bytes);
+    prepare_extras(plan);
+    if (limits_.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 &&
+        captured_rows_for(plan.shape.rows) == plan.shape.rows) {
+      replay(plan, layout);
+    } else {
+      enqueue_layers(plan.shape, layout);
+      for (int first = 0; first < queries(plan); first += CudaForward::kLogitRows) {
+        const int count = std::min(CudaForward::kLogitRows, queries(plan) - first);
+        enqueue_logits(plan.shape, layout, first, count);
+        enqueue_extras(plan, first, count);
+      }
+    }
+    collect(batch, plan, results);
+  }
+
+ private:
+  static int queries(const StepPlan& plan) { return static_cast<int>(plan.asks.size()); }
+
+  template <typename T>
+  T* at(std::size_t offset) const {
+    return reinterpret_cast<T*>(step_.device.as<std::byte>() + offset);
+  }
+
+  void enqueue_layers(const StepShape& shape, const StepLayout& layout) {
+    forward_.layers(stream_.get(), {.ids = at<TokenId>(layout.ids),
+                                    .rows = {.rows = shape.rows,
+                                             .positions = at<int>(layout.positions),
+                                             .sequence = at<int>(layout.sequence),
+                                             .page_table = at<int>(layout.page_table),
+                                             .table_ld = shape.spans * kSpanChunks},
+                                    .tiles = at<AttentionTile>(layout.tiles),
+                                    .decode_tiles = shape.decode_tiles,
+                                    .prompt_tiles = shape.prompt_tiles,
+                                    .spans = shape.spans});
+  }
+
+  void enqueue_logits(const StepShape& shape, const StepLayout& layout, int first, int count) {
+    forward_.logits(stream_.get(), at<int>(layout.query_rows) + first, count, shape.rows);
+    logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
+                                .ld = forward_.logits_ld(),
+                                .rows = count,
+                                .vocab = static_cast<int>(model_.config.vocab),
+                                .asks = at<LogitAsk>(layout.asks) + first,
+                                .answers = answers_.device.as<LogitAnswer>() + first});
+  }
+
+  /// Steps of one shape are recorded once. Everything they touch has a fixed place.
+  void replay(const StepPlan& plan, const StepLayout& layout) {
+    const auto key = std::tuple(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    auto found = graphs_.find(key);
+    if (found == graphs_.end()) {
+      Graph::begin(stream_.get());
+      enqueue_layers(plan.shape, layout);
+      enqueue_logits(plan.shape, layout, 0, plan.shape.rows);
+      found = graphs_.emplace(key, Graph::end(stream_.get())).first;
+    }
+    found->second.replay(stream_.get());
+    enqueue_extras(plan, 0, queries(plan));
+  }
+
+  /// Room for what few steps ask: the best logits, and logits of given tokens.
+  void prepare_extras(const StepPlan& plan) {
+    const std::size_t targets = plan.target_ids.size();
+    targets_.reserve(targets * 3 * sizeof(int), "wanted log-probabilities");
+    if (targets > 0) {
+      auto* ids = targets_.host.as<int>();
+      std::copy(plan.target_ids.begin(), plan.target_ids.end(), ids);
+      for (std::size_t i = 0; i < targets; ++i) {
+        ids[targets + i] = plan.target_rows[i] % CudaForward::kLogitRows;
+      }
+      copy_to_device(stream_.get(), targets_.device.as<int>(), ids, 2 * targets * sizeof(int));
+    }
+    const std::size_t counts = plan.top_counts.size();
+    top_counts_.reserve(counts * sizeof(int), "best log-probabilities");
+    tops_.reserve(counts * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry),
+                  "best log-probabilities");
+    if (counts > 0) {
+      std::copy(plan.top_counts.begin(), plan.top_counts.end(), top_counts_.host.as<int>());
+      copy_to_device(stream_.get(), top_counts_.device.as<int>(), top_counts_.host.as<int>(),
+                     counts * sizeof(int));
+    }
+  }
+
+  /// For queries [first, first + count), whose logits are there now.
+  void enqueue_extras(const StepPlan& plan, int first, int count) {
+    const auto begin = std::lower_bound(plan.target_rows.begin(), plan.target_rows.end(), first);
+    const auto end = std::lower_bound(begin, plan.target_rows.end(), first + count);
+    const auto offset = begin - plan.target_rows.begin();
+    const auto targets = static_cast<std::ptrdiff_t>(plan.target_rows.size());
+    gather_logits_cuda(stream_.get(),
+                       {.logits = forward_.logits_data(),
+                        .ld = forward_.logits_ld(),
+                        .count = static_cast<int>(end - begin),
+                        .rows = targets_.device.as<int>() + targets + offset,
+                        .ids = targets_.device.as<int>() + offset,
+                        .out = targets_.device.as<float>() + 2 * targets + offset});
+    if (plan.top_counts.empty()) return;
+    const int wanted = std::min(count, static_cast<int>(plan.top_counts.size()) - first);
+    top_logits_cuda(stream_.get(),
+                    {.logits = forward_.logits_data(),
+                     .ld = forward_.logits_ld(),
+                     .rows = std::max(0, wanted),
+                     .vocab = static_cast<int>(model_.config.vocab),
+                     .counts = top_counts_.device.as<int>() + first,
+                     .out = tops_.device.as<TopEntry>() +
+                            static_cast<std::ptrdiff_t>(first) * plan.most_top,
+                     .most = plan.most_top});
+  }
+
+  void collect(const Batch& batch, const StepPlan& plan, std::span<LogitResult> results) {
+    const std::size_t count = batch.queries.size();
+    const std::size_t targets = plan.target_ids.size();
+    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(),
+                 answers_.device.as<LogitAnswer>(), count * sizeof(LogitAnswer));
+    if (targets > 0) {
+      copy_to_host(stream_.get(), targets_.host.as<float>() + 2 * targets,
+                   targets_.device.as<float>() + 2 * targets, targets * sizeof(float));
+    }
+    if (!plan.top_counts.empty()) {
+      copy_to_host(stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
+                   plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) *
+                       sizeof(TopEntry));
+    }
+    stream_.synchronize();
+    std::vector<LogitResult> all =
+        step_results(batch, plan, answers_.host.as<LogitAnswer>(),
+                     targets_.host.as<float>() + 2 * targets, tops_.host.as<TopEntry>());
+    std::move(all.begin(), all.end(), results.begin());
+  }
+
+  DeviceModel model_;
+  CudaPlan plan_;
+  AttentionKind attention_;
+  Stream stream_;
+  GemmRunner gemm_;
+  CudaForward forward_;
+  int capability_;
+  StepLimits limits_;
+  Block step_;
+  Block answers_;
+  Block targets_;     // ids, rows, logits
+  Block top_counts_;  // one a query
+  Block tops_;        // [queries, most_top]
+  std::map<std::tuple<int, int, void*>, Graph> graphs_;
+};
+
+}  // namespace
+
+CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
+                       const CudaOptions& options, std::int64_t free_bytes) {
+  CudaPlan plan;
+  plan.free_bytes = free_bytes;
+  plan.context = options.context > 0 ? options.context : config.max_position;
+  plan.max_batch =
+      std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
+  plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
+  plan.weight_bytes = estimate_device_weight_bytes(config, setting, plan.context);
+  const CudaForward::Memory need = CudaForward::memory_for(
+      config, setting, kv, static_cast<int>(plan.max_rows), most_spans(plan.context));
+  plan.activation_bytes = need.activations;
+  plan.page_bytes = need.page;
+  const std::int64_t left = free_bytes - plan.weight_bytes - need.activations - kReserve;
+  // One page more than the pool knows: what rows that fill up a step write.
+  const std::int64_t fits = left / need.page - 1;
+  if (fits < 1) {
+    throw_environment(
+        "needs {} for weights in {}, {} for activations of {} tokens and {} for a page of keys and "
+        "values; {} are free on the GPU. Another precision, a smaller --max-context or a larger "
+        "GPU would do",
+        gibibytes(plan.weight_bytes), setting.name, gibibytes(need.activations + kReserve),
+        plan.max_rows, gibibytes(need.page), gibibytes(free_bytes));
+  }
+  const std::int64_t one_sequence = (plan.context + kPageTokens - 1) / kPageTokens;
+  // Shared prefixes are worth more pages than the sequences that run at once.
+  plan.pages = std::min(fits, 2 * plan.max_batch * one_sequence + 64);
+  if (plan.pages * kPageTokens < plan.context) {
+    log_warning("keys and values of {} tokens fit the GPU, the context is cut to that",
+                plan.pages * kPageTokens);
+    plan.context = plan.pages * kPageTokens;
+  }
+  return plan;
+}
+
+CudaPlan plan_cuda(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
+                   const CudaOptions& options) {
+  const DeviceLimits device = use_device(options.device);
+  CudaPlan plan = divide_memory(config, setting, kv, options, device.free_bytes);
+  plan.device = device.name;
+  return plan;
+}
+
+std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
+                                                 const WeightSource& source,
+                                                 const PrecisionSetting& setting, KvType kv,
+                                                 const CudaOptions& options, const CudaPlan& plan,
+                                                 int threads) {
+  const DeviceLimits device = use_device(options.device);
+  return std::make_unique<Implementation>(
+      load_device_model(config, source, setting, plan.context, threads), kv, options, plan,
+      device);
+}
+
+bool cuda_usable() {
+  const GpuReport report = gpu_report();
+  if (report.devices.empty()) return false;
+  const GpuDevice& first = report.devices.front();
+  return capability_problem(first.capability_major * 10 + first.capability_minor,
+                            report.architectures)
+      .empty();
+}
+
+}  // namespace assay::engine

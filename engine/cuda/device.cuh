@@ -1,0 +1,67 @@
+// What every kernel file includes first: the device's intrinsics and conversions. Compiled without
+// nvcc, the same sources run on the host (engine/cuda/emulation).
+#pragma once
+
+#if defined(__CUDACC__)
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/ops/number.h"
+
+namespace assay::engine {
+
+/// The block's dynamic shared memory, aligned to 1024 bytes as the 128-byte swizzle wants it.
+__device__ __forceinline__ std::byte* shared_memory() {
+  extern __shared__ __align__(1024) unsigned char assay_shared_memory[];
+  return reinterpret_cast<std::byte*>(assay_shared_memory);
+}
+
+/// Round to nearest even.
+__device__ __forceinline__ unsigned to_bf16x2(float low, float high) {
+  unsigned out;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+  return out;
+}
+__device__ __forceinline__ bf16 to_bf16(float value) {
+  return static_cast<bf16>(to_bf16x2(value, 0.0F));
+}
+/// Round to nearest even, saturating.
+__device__ __forceinline__ unsigned to_e4m3x2(float low, float high) {
+  unsigned short out;
+  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(out) : "f"(high), "f"(low));
+  return out;
+}
+__device__ __forceinline__ e4m3 to_e4m3(float value) {
+  return static_cast<e4m3>(to_e4m3x2(value, 0.0F));
+}
+
+}  // namespace assay::engine
+
+#else
+#include "engine/cuda/emulation/device.h"
+#endif
+
+namespace assay::engine {
+
+constexpr unsigned kAllLanes = 0xFFFFFFFFU;
+
+__device__ __forceinline__ float from_bf16(unsigned bits) { return __uint_as_float(bits << 16); }
+__device__ __forceinline__ float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high_bf16(unsigned pair) {
+  return __uint_as_float(pair & 0xFFFF0000U);
+}
+
+/// The value of an E4M3 code, which is exact.
+__device__ __forceinline__ float from_e4m3(unsigned code) {
+  const unsigned magnitude = code & 0x7FU;
+  const unsigned sign = (code & 0x80U) << 24;
+  if (magnitude == 0x7FU) return __uint_as_float(sign | 0x7FC00000U);
+  const float value = magnitude < 8U ? static_cast<float>(magnitude) * 0x1p-9F
+                                     : __uint_as_float((magnitude << 20) + (120U << 23));
+  return __uint_as_float(__float_as_uint(value) | sign);
+}
+
+}  // namespace assay::engine

@@ -1,0 +1,199 @@
+#include "engine/cuda/emulation/grid.h"
+
+#include <setjmp.h>
+#include <ucontext.h>
+
+#include <array>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/ops/cpu_kernels.h"
+
+namespace assay::engine::emulation {
+namespace {
+
+constexpr std::size_t kStackBytes = std::size_t{128} << 10;
+constexpr unsigned kLanes = 32;
+
+/// Started by its context, then switched by jumps: they save no signal mask, which is a system call.
+struct Fiber {
+  ucontext_t context{};
+  jmp_buf state{};
+  Here here;
+  bool started = false;
+  bool done = false;
+};
+
+struct Barrier {
+  unsigned arrived = 0;
+  std::uint64_t phase = 0;
+};
+
+/// Two slots a lane, so that a lane may enter its next exchange while others still read this one.
+struct Warp {
+  std::array<std::array<std::byte, kLanes * kSlotBytes>, 2> slots{};
+  std::array<unsigned, 2> arrived{};
+  std::array<std::uint64_t, kLanes> count{};  // exchanges a lane has entered
+  std::array<std::uint64_t, 2> phase{};
+};
+
+/// The block that runs now.
+class BlockRun {
+ public:
+  BlockRun(Here base, unsigned threads, std::vector<std::byte>& stacks,
+           const std::function<void()>& body)
+      : body_(body), fibers_(threads), warps_((threads + kLanes - 1) / kLanes) {
+    for (unsigned i = 0; i < threads; ++i) {
+      Fiber& fiber = fibers_[i];
+      fiber.here = base;
+      fiber.here.rank = i;
+      fiber.here.thread.x = i % base.block_dim.x;
+      fiber.here.thread.y = i / base.block_dim.x % base.block_dim.y;
+      fiber.here.thread.z = i / (base.block_dim.x * base.block_dim.y);
+      getcontext(&fiber.context);
+      fiber.context.uc_stack.ss_sp = stacks.data() + i * kStackBytes;
+      fiber.context.uc_stack.ss_size = kStackBytes;
+      makecontext(&fiber.context, reinterpret_cast<void (*)()>(&BlockRun::enter), 0);
+    }
+    alive_ = threads;
+  }
+
+  void run() {
+    while (alive_ > 0) {
+      progress_ = false;
+      for (Fiber& fiber : fibers_) {
+        if (fiber.done) continue;
+        resume(fiber);
+        if (error_) std::rethrow_exception(error_);
+      }
+      ASSAY_CHECK(progress_, "threads of an emulated block wait for each other for ever");
+    }
+  }
+
+  Fiber& current() { return *current_; }
+  unsigned alive() const { return alive_; }
+  void progressed() { progress_ = true; }
+  void yield() {
+    if (_setjmp(current_->state) == 0) _longjmp(main_, 1);
+  }
+  Warp& warp() { return warps_[current_->here.rank / kLanes]; }
+  Barrier& barrier(unsigned id) { return barriers_[id]; }
+
+ private:
+  static void enter();
+  void resume(Fiber& fiber) {
+    current_ = &fiber;
+    if (_setjmp(main_) != 0) return;
+    if (current_->started) _longjmp(current_->state, 1);
+    current_->started = true;
+    setcontext(&current_->context);
+  }
+
+  const std::function<void()>& body_;
+  std::vector<Fiber> fibers_;
+  std::vector<Warp> warps_;
+  std::map<unsigned, Barrier> barriers_;
+  jmp_buf main_{};
+  Fiber* current_ = nullptr;
+  unsigned alive_ = 0;
+  bool progress_ = false;
+  std::exception_ptr error_;
+};
+
+BlockRun* running = nullptr;
+std::uint64_t total_threads = 0;
+
+void BlockRun::enter() {
+  BlockRun& block = *running;
+  try {
+    block.body_();
+  } catch (...) {
+    block.error_ = std::current_exception();
+  }
+  block.current_->done = true;
+  --block.alive_;
+  block.progress_ = true;
+  _longjmp(block.main_, 1);
+}
+
+/// Everyone alive, for barrier 0 that counts whoever is left.
+constexpr unsigned kWholeBlock = ~0U;
+
+void sync(unsigned id, unsigned threads) {
+  Barrier& barrier = running->barrier(id);
+  const std::uint64_t phase = barrier.phase;
+  ++barrier.arrived;
+  running->progressed();
+  auto passed = [&barrier, phase, threads] {
+    if (barrier.phase != phase) return true;
+    if (barrier.arrived < (threads == kWholeBlock ? running->alive() : threads)) return false;
+    barrier.arrived = 0;
+    ++barrier.phase;
+    return true;
+  };
+  wait_until(passed);
+}
+
+}  // namespace
+
+const Here& here() { return running->current().here; }
+
+void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
+              const std::function<void()>& body) {
+  const unsigned threads = block.x * block.y * block.z;
+  ASSAY_CHECK(threads > 0 && threads <= 1024, "threads of an emulated block");
+  const FlushSubnormals flush;
+  // Kept between launches: most of a launch's time would go into zeroing them.
+  static std::vector<std::byte> stacks;
+  if (stacks.size() < threads * kStackBytes) stacks.resize(threads * kStackBytes);
+  std::vector<std::byte> memory(shared_bytes + 1024);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+  std::byte* shared = memory.data() + (1024 - address % 1024) % 1024;
+  for (unsigned z = 0; z < grid.z; ++z) {
+    for (unsigned y = 0; y < grid.y; ++y) {
+      for (unsigned x = 0; x < grid.x; ++x) {
+        std::memset(shared, 0xFF, shared_bytes);
+        Here base{.block = {x, y, z}, .block_dim = block, .grid_dim = grid};
+        base.shared = shared;
+        base.shared_bytes = shared_bytes;
+        BlockRun run(base, threads, stacks, body);
+        running = &run;
+        run.run();
+        running = nullptr;
+        total_threads += threads;
+      }
+    }
+  }
+}
+
+void wait_erased(bool (*ready)(void*), void* context) {
+  while (!ready(context)) running->yield();
+  running->progressed();
+}
+
+void sync_block() { sync(0, kWholeBlock); }
+void sync_named(unsigned id, unsigned threads) { sync(id, threads); }
+
+const std::byte* exchange(const void* mine, std::size_t bytes) {
+  ASSAY_CHECK(bytes <= kSlotBytes, "bytes of a warp exchange");
+  Warp& warp = running->warp();
+  const unsigned lane = running->current().here.rank % kLanes;
+  const auto side = static_cast<std::size_t>(warp.count[lane]++ % 2);
+  const std::uint64_t phase = warp.phase[side];
+  std::memcpy(warp.slots[side].data() + lane * kSlotBytes, mine, bytes);
+  if (++warp.arrived[side] == kLanes) {
+    warp.arrived[side] = 0;
+    ++warp.phase[side];
+  }
+  running->progressed();
+  auto passed = [&warp, side, phase] { return warp.phase[side] != phase; };
+  wait_until(passed);
+  return warp.slots[side].data();
+}
+
+std::uint64_t threads_run() { return total_threads; }
+
+}  // namespace assay::engine::emulation

@@ -1,0 +1,98 @@
+// engine/cuda/runtime.h on the host: device memory is host memory, work is done when it is
+// enqueued.
+#include "engine/cuda/runtime.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "engine/cuda/emulation/tensor_map.h"
+#include "engine/cuda/failure.h"
+
+namespace assay::engine {
+namespace {
+
+constexpr std::int64_t kDeviceBytes = std::int64_t{1} << 30;
+constexpr std::size_t kAlignment = 1024;
+std::int64_t used_bytes = 0;
+
+/// Fresh memory holds NaNs in every format, as memory of an earlier program might.
+std::byte* allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  auto* data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
+  ASSAY_CHECK(data != nullptr, "host memory of the emulated device");
+  std::memset(data, 0xFF, rounded);
+  return data;
+}
+
+}  // namespace
+
+void cuda_check(int code, const char* what) {
+  if (code != 0) throw_environment("{}", cuda_failure(code, "emulated", what));
+}
+void after_launch(CudaStream /*stream*/) {}
+
+DeviceLimits use_device(int /*index*/) {
+  return {.name = "host emulation",
+          .capability = 90,
+          .multiprocessors = 4,
+          .shared_bytes = std::int64_t{227} << 10,
+          .memory_bytes = kDeviceBytes,
+          .free_bytes = free_device_bytes()};
+}
+std::int64_t free_device_bytes() { return kDeviceBytes - used_bytes; }
+
+DeviceBuffer::DeviceBuffer(std::size_t bytes, const char* what) : size_(bytes) {
+  if (static_cast<std::int64_t>(bytes) > free_device_bytes()) {
+    throw_environment("{}", cuda_failure(2, "emulated", what));
+  }
+  data_ = allocate(bytes);
+  used_bytes += static_cast<std::int64_t>(bytes);
+}
+DeviceBuffer::~DeviceBuffer() {
+  if (data_ != nullptr) used_bytes -= static_cast<std::int64_t>(size_);
+  std::free(data_);
+}
+
+PinnedBuffer::PinnedBuffer(std::size_t bytes) : data_(allocate(bytes)), size_(bytes) {}
+PinnedBuffer::~PinnedBuffer() { std::free(data_); }
+
+Stream::Stream() = default;
+Stream::~Stream() = default;
+void Stream::synchronize() const {}
+
+void copy_to_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+void copy_to_host(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+void fill_bytes(CudaStream /*stream*/, void* to, int value, std::size_t bytes) {
+  std::memset(to, value, bytes);
+}
+
+Event::Event() = default;
+Event::~Event() = default;
+void Event::record(CudaStream /*stream*/) {}
+void Event::wait() const {}
+float Event::since(const Event& /*start*/) const { return 0; }
+
+Graph::~Graph() = default;
+void Graph::begin(CudaStream /*stream*/) { ASSAY_CHECK(false, "the emulation has no graphs"); }
+Graph Graph::end(CudaStream /*stream*/) { return {}; }
+void Graph::replay(CudaStream /*stream*/) const {}
+bool graphs_work() { return false; }
+
+TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_bytes,
+                          std::int64_t box_rows) {
+  ASSAY_CHECK(row_bytes % 16 == 0 && box_rows <= 256, "shape of a tensor map");
+  const emulation::TiledMatrix matrix{static_cast<const std::byte*>(base), rows, row_bytes,
+                                      box_rows};
+  TensorMap out;
+  std::memcpy(out.opaque, &matrix, sizeof(matrix));
+  return out;
+}
+
+}  // namespace assay::engine

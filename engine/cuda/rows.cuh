@@ -1,0 +1,105 @@
+// What the row kernels share: sums in the order of the CPU backend, and the quantizer's output.
+// All functions are called by every thread of a block whose size is a multiple of 32.
+#pragma once
+
+#include "engine/cuda/device.cuh"
+#include "engine/ops/next_input.h"
+
+namespace assay::engine {
+
+/// 2^x for x <= 127: nearest integer and a Taylor polynomial of degree 7, the same operations as
+/// the CPU kernels' (engine/ops/cpu_kernel_bodies.h), so the same bits. 0 below -126; NaN stays.
+__device__ __forceinline__ float exp2_exact(float x) {
+  float clamped = -127.0F > x ? -127.0F : x;
+  clamped = 127.0F < clamped ? 127.0F : clamped;
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: the addition rounds to an integer
+  const float shifted = __fadd_rn(clamped, kMagic);
+  const float r = __fadd_rn(clamped, -__fadd_rn(shifted, -kMagic));
+  float y = 1.52527338e-5F;
+  y = __fadd_rn(__fmul_rn(y, r), 1.54035304e-4F);
+  y = __fadd_rn(__fmul_rn(y, r), 1.33335581e-3F);
+  y = __fadd_rn(__fmul_rn(y, r), 9.61812911e-3F);
+  y = __fadd_rn(__fmul_rn(y, r), 5.55041087e-2F);
+  y = __fadd_rn(__fmul_rn(y, r), 2.40226507e-1F);
+  y = __fadd_rn(__fmul_rn(y, r), 6.93147181e-1F);
+  y = __fadd_rn(__fmul_rn(y, r), 1.0F);
+  y = __uint_as_float(__float_as_uint(y) + (__float_as_uint(shifted) << 23));
+  if (x < -126.0F) y = 0.0F;
+  return __fadd_rn(y, __fadd_rn(clamped, -clamped));
+}
+
+/// Sum of 16 lanes in lane 0 of a warp: ((0 + 8) + (4 + 12)) + ... Lanes from 16 on are ignored.
+__device__ __forceinline__ float sum_16_lanes(float value) {
+  for (int half = 8; half >= 1; half /= 2) {
+    value = __fadd_rn(value, __shfl_xor_sync(kAllLanes, value, half));
+  }
+  return value;
+}
+
+/// Floats of shared memory that `store_next_input` needs.
+constexpr int kReduceFloats = 34;
+
+/// The largest magnitude of y[0, count), NaN when one is not finite; the same in all threads.
+__device__ __forceinline__ float block_amax(const float* y, int count, float* reduce) {
+  float top = 0.0F;
+  bool bad = false;
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+    const unsigned magnitude = __float_as_uint(y[i]) & 0x7FFFFFFFU;
+    bad = bad || magnitude >= 0x7F800000U;
+    top = fmaxf(top, __uint_as_float(magnitude));
+  }
+  for (int lanes = 16; lanes >= 1; lanes /= 2) {
+    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, lanes));
+  }
+  if (__ballot_sync(kAllLanes, bad) != 0) top = __uint_as_float(0x7FC00000U);
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) reduce[threadIdx.x / 32] = top;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float all = 0.0F;
+    for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) {
+      all = reduce[warp] > all || reduce[warp] != reduce[warp] ? reduce[warp] : all;
+      if (all != all) break;
+    }
+    reduce[32] = all;
+  }
+  __syncthreads();
+  return reduce[32];
+}
+
+/// amax / 448, at least 2^-40 so that its reciprocal is finite.
+__device__ __forceinline__ float scale_of(float amax) {
+  const float scale = __fdiv_rn(amax, kE4m3Max);
+  return scale < 0x1p-40F ? 0x1p-40F : scale;
+}
+
+/// Writes shard `shard` of row `row`: y [shard_used] in shared memory, quantized when the next
+/// product wants it; the padding up to shard_k becomes zero. Every value of y must be there
+/// (__syncthreads before).
+__device__ __forceinline__ void store_next_input(const NextInput& next, std::int64_t row,
+                                                 int shard, const float* y, float* reduce) {
+  const int used = next.shard_used;
+  const std::int64_t at = (row * next.shards + shard) * next.shard_k;
+  const int step = static_cast<int>(blockDim.x) * 4;
+  if (next.scale == nullptr) {
+    unsigned* out = reinterpret_cast<unsigned*>(static_cast<bf16*>(next.out) + at);
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < next.shard_k; i += step) {
+      float v[4];
+      for (int k = 0; k < 4; ++k) v[k] = i + k < used ? y[i + k] : 0.0F;
+      out[i / 2] = to_bf16x2(v[0], v[1]);
+      out[i / 2 + 1] = to_bf16x2(v[2], v[3]);
+    }
+    return;
+  }
+  const float scale = scale_of(block_amax(y, used, reduce));
+  const float inverse = __fdiv_rn(1.0F, scale);
+  if (threadIdx.x == 0) next.scale[row * next.shards + shard] = scale;
+  unsigned* out = reinterpret_cast<unsigned*>(static_cast<e4m3*>(next.out) + at);
+  for (int i = static_cast<int>(threadIdx.x) * 4; i < next.shard_k; i += step) {
+    float v[4];
+    for (int k = 0; k < 4; ++k) v[k] = i + k < used ? __fmul_rn(y[i + k], inverse) : 0.0F;
+    out[i / 4] = to_e4m3x2(v[0], v[1]) | to_e4m3x2(v[2], v[3]) << 16;
+  }
+}
+
+}  // namespace assay::engine

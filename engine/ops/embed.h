@@ -1,0 +1,23 @@
+// Rows of the embedding matrix for the tokens of a step.
+#pragma once
+
+#include "engine/cuda/runtime.h"
+#include "engine/ops/number.h"
+#include "engine/request.h"
+
+namespace assay::engine {
+
+/// Device memory, 16-byte aligned.
+struct EmbedArgs {
+  bf16* out = nullptr;          // [rows, cols]
+  const TokenId* ids = nullptr;  // [rows], each in [0, vocabulary)
+  const bf16* table = nullptr;  // [vocabulary, ld]
+  int rows = 0;
+  int cols = 0;
+  int ld = 0;  // >= cols
+};
+
+/// Enqueues on `stream`: out[r] = table[ids[r]].
+void embed_cuda(CudaStream stream, const EmbedArgs& args);
+
+}  // namespace assay::engine

@@ -1,0 +1,50 @@
+// Device memory for tests: in the emulation, and on a device.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/cuda/runtime.h"
+
+namespace assay::engine::test {
+
+/// A device array with a guard behind it: what a kernel writes beyond the end is found.
+template <typename T>
+class DeviceArray {
+ public:
+  /// Poisoned: every byte 0xFF, a NaN in every format.
+  explicit DeviceArray(std::size_t count)
+      : count_(count), buffer_((count + kGuard) * sizeof(T), "a test") {
+    fill_bytes(stream_.get(), buffer_.as<T>(), 0xFF, buffer_.size());
+  }
+  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
+    copy_to_device(stream_.get(), buffer_.template as<T>(), values.data(),
+                   values.size() * sizeof(T));
+    stream_.synchronize();
+  }
+  T* get() const { return buffer_.template as<T>(); }
+  std::vector<T> values() const {
+    std::vector<T> out(count_);
+    // Work on other streams is done by tests before they look.
+    copy_to_host(stream_.get(), out.data(), get(), count_ * sizeof(T));
+    stream_.synchronize();
+    return out;
+  }
+  bool guard_is_intact() const {
+    std::vector<unsigned char> bytes(kGuard * sizeof(T));
+    copy_to_host(stream_.get(), bytes.data(), get() + count_, bytes.size());
+    stream_.synchronize();
+    for (const unsigned char byte : bytes) {
+      if (byte != 0xFF) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kGuard = 64;
+  Stream stream_;
+  std::size_t count_;
+  DeviceBuffer buffer_;
+};
+
+}  // namespace assay::engine::test
