@@ -103,7 +103,7 @@ class Program:
         if kind == b"V":
             return value
         if kind == b"L":
-            return self.codec["Opaque"]("too large (%s)" % value)
+            return self.codec["Opaque"]("too large (%s)" % str(value)[:80])
         if kind == b"E":
             self._raise(value)
         self._end("malformed reply: kind")

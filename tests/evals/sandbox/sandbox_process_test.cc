@@ -107,7 +107,19 @@ TEST(SandboxProcess, LoadDoesNotTurnARightAnswerIntoATimeOut) {
   EXPECT_EQ(result.outcome, SandboxOutcome::kPassed) << result.detail << " runs " << result.runs;
 }
 
-TEST(SandboxProcess, AreNeverRootOutside) {
+/// Namespaces that two processes share, of those that can be looked at; all of them when none can.
+std::string shared_namespaces(pid_t one, pid_t other) {
+  std::string out;
+  for (const char* kind : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}) {
+    std::error_code code;
+    const fs::path ours = fs::read_symlink(fmt::format("/proc/{}/ns/{}", one, kind), code);
+    const fs::path theirs = fs::read_symlink(fmt::format("/proc/{}/ns/{}", other, kind), code);
+    if (code || ours == theirs) out += std::string(kind) + " ";
+  }
+  return out;
+}
+
+TEST(SandboxProcess, AreOutsideNobodyAndInNamespacesOfTheirOwn) {
   ASSAY_SANDBOX_OR_SKIP();
   const std::unique_ptr<Sandbox> sandbox = make_sandbox({.parallel = 1});
   std::thread running([&] { sandbox->run(program(kSleep, 1)); });
@@ -119,12 +131,19 @@ TEST(SandboxProcess, AreNeverRootOutside) {
       for (const pid_t child : children(pid)) found.push_back(child);
     }
   }
-  EXPECT_EQ(found.size(), 4U);
   for (const pid_t pid : found) {
     const std::vector<std::string_view> ids = split(status(pid, "Uid"), '\t');
     for (const std::string_view id : ids) EXPECT_NE(id, "0") << pid;
     EXPECT_EQ(status(pid, "CapEff").find_first_not_of('0'), std::string::npos) << pid;
   }
+  ASSERT_EQ(found.size(), 4U);
+  usleep(50000);  // the last two have become the interpreter
+  for (const pid_t pid : {found[2], found[3]}) {
+    EXPECT_EQ(shared_namespaces(getpid(), pid), "");
+    EXPECT_EQ(status(pid, "NoNewPrivs"), "1");
+    EXPECT_EQ(status(pid, "Seccomp"), "2");
+  }
+  EXPECT_EQ(shared_namespaces(found[2], found[3]), "");
   running.join();
   EXPECT_THAT(children(spawner()), testing::IsEmpty());
 }

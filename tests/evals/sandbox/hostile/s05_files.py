@@ -76,7 +76,7 @@ def f(x):
 #== write_outside: passed
 def f(x):
     for path in ("@OPEN@/assay-hostile", "@WRITABLE@", "/var/tmp/assay-hostile", "/dev/shm/assay-hostile",
-                 "/home/assay-hostile", "/run/assay-hostile", "/assay-hostile", "/usr/assay-hostile",
+                 "/srv/assay-hostile", "/run/assay-hostile", "/assay-hostile", "/usr/assay-hostile",
                  "/usr/lib/assay-hostile", "/dev/assay-hostile", "/proc/assay-hostile", "/bin/assay-hostile"):
         refused(open, path, "a")
     return x + 1
