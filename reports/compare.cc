@@ -33,7 +33,7 @@ void check_same_task(const store::RunTaskRecord& a, const store::RunTaskRecord& 
     refuse(name, fmt::format("data set {:.12} and {:.12}", a.dataset_digest, b.dataset_digest));
   }
   if (a.prompts_digest != b.prompts_digest) refuse(name, "files of prompts differ");
-  if (!(a.definition == b.definition)) {
+  if (a.definition.dump_canonical() != b.definition.dump_canonical()) {
     refuse(name, "protocol settings differ (" +
                      escaped(store::changed_inputs(a.definition, b.definition)) + ")");
   }

@@ -23,6 +23,12 @@ int simulations() {
   return text != nullptr ? std::max(1, std::atoi(text)) : 10000;
 }
 
+/// Drawn, so that streams are not shifts of one another.
+SplitMix64 nth_stream(int run) {
+  SplitMix64 seeds(static_cast<std::uint64_t>(run));
+  return SplitMix64(seeds());
+}
+
 /// What is counted: how often a trial says yes, and between which shares that has to be.
 struct Case {
   std::string name;
@@ -38,7 +44,7 @@ TEST_P(Simulation, IsWithinItsBounds) {
   const Case& c = GetParam();
   int yes = 0;
   for (int run = 0; run < simulations(); ++run) {
-    SplitMix64 random(0x9e3779b97f4a7c15ULL * static_cast<std::uint64_t>(run + 1));
+    SplitMix64 random = nth_stream(run);
     yes += c.trial(random) ? 1 : 0;
   }
   const double share = static_cast<double>(yes) / simulations();
@@ -460,7 +466,7 @@ TEST(EarlyStopping, ReorderingAFixedTaskOfNoDifferenceRarelyFailsIt) {
   }
   int failed = 0;
   for (int run = 0; run < simulations(); ++run) {
-    SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
+    SplitMix64 random = nth_stream(run);
     std::shuffle(changes.begin(), changes.end(), random);
     Wager wager(Wager::Against::kAtLeast, 0);
     for (const double change : changes) wager.add(change);
@@ -499,7 +505,7 @@ TEST(EarlyStopping, SavesMostOfAClearRegression) {
     double asked = 0;
     int right = 0;
     for (int run = 0; run < runs; ++run) {
-      SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
+      SplitMix64 random = nth_stream(run);
       const Stopped stopped = run_gate(draw_pairs(random, c.design), c.margin, false, true);
       asked += static_cast<double>(stopped.asked) / c.design.clusters / runs;
       right += stopped.ending == c.ending ? 1 : 0;
@@ -515,7 +521,7 @@ TEST(EarlyStopping, ClusteredItemsNeedClusteredTests) {
   // Why McNemar is not used on clustered items: it takes 11 copies for 11 findings.
   int mistaken = 0;
   for (int run = 0; run < 1000; ++run) {
-    SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
+    SplitMix64 random = nth_stream(run);
     const Pairs pairs = draw_pairs(random, {100, 11, 1, 0.1, 0.1});
     mistaken += mcnemar(pairs.up, pairs.down).exact_p <= kAlpha ? 1 : 0;
   }
