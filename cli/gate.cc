@@ -37,8 +37,9 @@ ExitCode gate(const GateCommand& command) {
                 fmt::format("run {} is {}; finish it before it is judged", run->name,
                             store::run_status_name(run->status)));
   }
-  const reports::GateReport report =
-      reports::check_gates(store, baseline, candidate, gate_policy(command.policy, candidate.suite, "suite of " + candidate.name));
+  const reports::GateReport report = reports::check_gates(
+      store, baseline, candidate,
+      gate_policy(command.policy, candidate.suite, "suite of " + candidate.name));
   if (!command.junit.empty()) write_file_atomic(command.junit, reports::gate_junit(report));
   if (!command.summary.empty()) write_file_atomic(command.summary, reports::gate_markdown(report));
   fmt::print("{}",
@@ -51,7 +52,9 @@ ExitCode gate(const GateCommand& command) {
 void add_gate(CLI::App& app, Chosen& chosen) {
   auto command = std::make_shared<GateCommand>();
   CLI::App* sub = app.add_subcommand("gate", "Pass or fail for CI");
-  sub->add_option("--baseline", command->baseline, "The measure: run, tag, branch:NAME, best:NAME or revision:ID")->required();
+  sub->add_option("--baseline", command->baseline,
+                  "The measure: run, tag, branch:NAME, best:NAME or revision:ID")
+      ->required();
   sub->add_option("--candidate", command->candidate, "Run or tag that is judged")->required();
   sub->add_option("--policy", command->policy,
                   "File with \"gates\" (default: the candidate's suite, else one point a task)");

@@ -88,7 +88,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   CLI::Option* gate = command.add_option(
       "--gate", a.gate,
       "Judge against this baseline (as in `assay gate`), and stop a task once that is decided");
-  command.add_option("--policy", a.policy, "File with \"gates\" (default: the suite's)")->needs(gate);
+  command.add_option("--policy", a.policy, "File with \"gates\" (default: the suite's)")
+      ->needs(gate);
   command.add_option("--progress", a.progress, "auto, bar, plain or none")
       ->check(CLI::IsMember({"auto", "bar", "plain", "none"}));
   command.add_option("--score-threads", a.score_threads, "Threads that score responses")

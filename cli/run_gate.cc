@@ -24,10 +24,10 @@ suites::EarlyStopping RunGate::stopping(const store::Store& store, const store::
                 fmt::format("baseline {} is {}; finish it before others are measured against it",
                             baseline.name, store::run_status_name(baseline.status)));
   }
-  auto watch = std::make_shared<const reports::GateWatch>(store, baseline, run.seed, tasks, policy_);
-  return {.baseline = baseline.name, .decided = [watch](const store::RunTaskRecord& task) {
-            return watch->decided(task);
-          }};
+  auto watch =
+      std::make_shared<const reports::GateWatch>(store, baseline, run.seed, tasks, policy_);
+  return {.baseline = baseline.name,
+          .decided = [watch](const store::RunTaskRecord& task) { return watch->decided(task); }};
 }
 
 void RunGate::attach(const store::Store& store, suites::RunnerOptions& options) {
@@ -44,8 +44,7 @@ std::vector<reports::GateReport> RunGate::judge(const store::Store& store,
     const store::RunRecord run = store.load_run(report.run);
     const Json* baseline = run.inputs.find(store::kGateBaseline);
     if (run.status != store::RunStatus::kDone || baseline == nullptr) continue;
-    out.push_back(
-        reports::check_gates(store, store.load_run(baseline->as_string()), run, policy_));
+    out.push_back(reports::check_gates(store, store.load_run(baseline->as_string()), run, policy_));
   }
   return out;
 }

@@ -93,9 +93,9 @@ store::RunRecord find_baseline(const store::Store& store, const std::string& sel
     throw Error(ErrorKind::kIncomparable,
                 fmt::format("{}: baseline \"{}\": no finished run of suite {}, model {}, setting "
                             "{}, kv {} that asked all of its tasks",
-                            store.path().string(), escaped(selector),
-                            escaped(candidate.suite_name), escaped(candidate.model.name),
-                            escaped(candidate.setting), escaped(candidate.kv)));
+                            store.path().string(), escaped(selector), escaped(candidate.suite_name),
+                            escaped(candidate.model.name), escaped(candidate.setting),
+                            escaped(candidate.kv)));
   }
   if (kind != "best") return std::move(runs.front());
   std::size_t best = 0;

@@ -205,8 +205,9 @@ TaskComparison compare_task(const store::Store& store, const store::RunTaskRecor
   }
   out.stopped_early = was_stopped(runs.candidate, b);
   if (was_stopped(runs.baseline, a)) {
-    refuse(out.task, "the baseline was stopped early (assay run --gate): how much of it there is "
-                     "depends on its answers");
+    refuse(out.task,
+           "the baseline was stopped early (assay run --gate): how much of it there is "
+           "depends on its answers");
   }
   std::vector<MetricComparison> stopped;
   if (out.stopped_early) {

@@ -50,9 +50,6 @@ enum class RunStatus { kRunning, kDone, kIncomplete, kInterrupted, kFailed };
 /// "running", "done", "incomplete", "interrupted", "failed".
 const char* run_status_name(RunStatus status);
 
-/// Among a run's inputs: the baseline against which it may have been stopped early.
-inline constexpr const char* kGateBaseline = "gate baseline";
-
 struct RunRecord {
   std::int64_t row = 0;
   std::string name;  // the run id; made by the store, "20261124-104501-k3f9x2"

@@ -143,9 +143,8 @@ class SuiteRun {
   store::RunRecord continued(const store::RunRecord& earlier, const Json& inputs) const {
     const std::string changed = store::changed_inputs(earlier.inputs, inputs);
     if (!changed.empty()) {
-      throw_input(
-          "{}: run {} is unfinished but was begun with another {}; use --new to start over",
-          store_.path().string(), earlier.name, changed);
+      throw_input("{}: run {} is unfinished but was begun with another {}; use --new to start over",
+                  store_.path().string(), earlier.name, changed);
     }
     log_info("continuing run {}", earlier.name);
     return earlier;

@@ -33,7 +33,7 @@ struct RunnerOptions {
       scoring;                // sandbox and data of the scorers; protocol and markers are filled in
   std::string language_data;  // for provenance
   std::string label;
-  std::string branch;    // of the work under test; "" unless told
+  std::string branch;  // of the work under test; "" unless told
   std::string revision;
   store::BuildRecord build;
   std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
