@@ -245,6 +245,11 @@ void print_text(const store::RunRecord& run, const std::vector<suites::TaskSumma
                      ? fmt::format("  [{:.2f}, {:.2f}]", 100 * interval->low, 100 * interval->high)
                      : "");
     }
+    const std::int64_t planned = task.task.items * task.task.repeats;
+    if (run.inputs.find(store::kGateBaseline) != nullptr && task.aggregate.responses < planned) {
+      fmt::print("  {:<24} stopped early: figures of {} of {} responses\n", "",
+                 task.aggregate.responses, planned);
+    }
     if (task.aggregate.unscored > 0) {
       fmt::print("  {:<24} {} of {} not scored\n", "", task.aggregate.unscored,
                  task.aggregate.responses);

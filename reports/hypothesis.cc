@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
-#include "reports/special_functions.h"
+#include "base/special_functions.h"
 
 namespace assay::reports {
 

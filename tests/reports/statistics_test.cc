@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "reports/hypothesis.h"
-#include "reports/special_functions.h"
+#include "base/special_functions.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::reports {
