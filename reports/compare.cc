@@ -198,7 +198,7 @@ TaskComparison compare_task(const store::Store& store, const store::RunTaskRecor
   out.task = task_name(first);
   out.planned = second.items * second.repeats;
   TaskData a = load_task_data(store, first);
-  TaskData b = load_task_data(store, second);
+  TaskData b{second, store.load_scores(second.row), {}};  // its items are those of `a`
   if (a.scores.damaged + b.scores.damaged > 0) {
     throw_input("{}: {} damaged scores of task {}; see assay runs verify", store.path().string(),
                 a.scores.damaged + b.scores.damaged, out.task);

@@ -25,6 +25,7 @@ MetricFrame make_frame(const TaskData& data) {
   std::sort(scored.begin(), scored.end());
   std::unordered_map<std::string, std::uint32_t> groups;
   std::unordered_map<std::string, std::uint32_t> clusters;
+  clusters.reserve(data.items.size());
   for (const auto& [row, item] : data.items) {
     if (!std::binary_search(scored.begin(), scored.end(), row)) continue;
     const auto group = groups.emplace(item.group, static_cast<std::uint32_t>(groups.size())).first;

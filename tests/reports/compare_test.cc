@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "reports/early_stop.h"
 #include "reports/gate.h"
 #include "tests/store/fixture.h"
 #include "tests/support/shared_data.h"
@@ -95,6 +96,39 @@ TEST_F(CompareTest, UnscoredResponsesLeaveTheirItemsOutAndAreCounted) {
   EXPECT_EQ(task.items, 3);
   EXPECT_EQ(task.unscored, 1);
   EXPECT_EQ(task.right_to_wrong, 1);
+}
+
+TEST_F(CompareTest, APrefixOfAllHasTheOrdinaryDifferenceInEveryKindOfMetric) {
+  store::RunTaskRecord task = test::example_task("gsm8k", 40);
+  task.metrics.push_back({"macro", "macro", "accuracy", 1, {}});
+  task.metrics.push_back({"both", "mean_of", "", 1, {"accuracy", "macro"}});
+  const auto a = add_run("1111111111011111110000111111111011110111", task);
+  const auto b = add_run("1101111100011110110010111011111000110111", task);
+  const PrefixComparison prefix(store_, store_.load_tasks(a.row)[0], 7);
+  const TaskData candidate = load_task_data(store_, store_.load_tasks(b.row)[0]);
+  const Comparison whole = compare_runs(store_, a, b);
+  ASSERT_EQ(whole.tasks[0].metrics.size(), 3U);
+  for (const MetricComparison& metric : whole.tasks[0].metrics) {
+    const MetricComparison found = prefix.compare(candidate, metric.metric, {});
+    EXPECT_NEAR(found.difference, metric.difference, 1e-12) << metric.metric;
+    EXPECT_NEAR(found.candidate, metric.candidate, 1e-12) << metric.metric;
+    EXPECT_LE(found.interval.low, metric.interval.low) << "valid at any time: wider";
+    EXPECT_GE(found.interval.high, metric.interval.high);
+  }
+}
+
+TEST_F(CompareTest, APartThatIsNoPrefixCountsForNothing) {
+  store::RunTaskRecord task = test::example_task("gsm8k", 10);
+  const auto a = add_run("1111111111", task);
+  const auto b = add_run("000", task);  // not the first three of the seeded order
+  const PrefixComparison prefix(store_, store_.load_tasks(a.row)[0], 7);
+  const TaskData part = load_task_data(store_, store_.load_tasks(b.row)[0]);
+  const MetricComparison found = prefix.compare(part, "accuracy", {});
+  EXPECT_EQ(found.difference, 0);
+  EXPECT_EQ(found.interval.low, -1);
+  EXPECT_EQ(found.p, 1);
+  EXPECT_THAT(error_message([&] { PrefixComparison(store_, store_.load_tasks(b.row)[0], 7); }),
+              HasSubstr("3 of 10"));
 }
 
 TEST_F(CompareTest, GateVerdictsFollowTheirRule) {
