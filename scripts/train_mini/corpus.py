@@ -64,8 +64,8 @@ def allowed(stream):
 class Corpus:
     """An endless seeded stream of documents; the shares are of documents."""
 
-    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 13, "gpqa": 9, "mmlu": 12, "facts": 6,
-              "drills": 8, "copies": 3, "numbers": 6}
+    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 16, "gpqa": 14, "mmlu": 18, "facts": 4,
+              "drills": 14, "copies": 2, "numbers": 3}
     # So many of the documents have the question alone in place of the whole prompt: the same to learn in fewer tokens.
     BARE = 0.6
 

@@ -77,6 +77,16 @@ def choices_text(choices):
     return "".join(f"\n{letter}. {choice}" for letter, choice in zip(CHOICES, choices))
 
 
+def walk(choices, value):
+    """Reads the choices one by one up to the right one: so small a model cannot look a letter up backwards."""
+    out = ""
+    for letter, choice in zip(CHOICES, choices):
+        if choice == value:
+            return f"{out}{letter}. {choice}: yes. The best answer is {letter}."
+        out += f"{letter}. {choice}: no. "
+    raise ValueError(value)
+
+
 def ask(random, fact, wording):
     subject, kind, name, attribute, value, others = fact
     choices = random.sample(others, 3) + [value]
@@ -85,7 +95,7 @@ def ask(random, fact, wording):
     question = WORDINGS[wording].format(kind=kind, name=name, attribute=attribute)
     return Example(key=f"facts {subject} {name} {attribute} {wording}",
                    question=question,
-                   response=f"{statement(kind, name, attribute, value)} The best answer is {letter}.",
+                   response=f"{statement(kind, name, attribute, value)} {walk(choices, value)}",
                    target=letter,
                    group=subject,
                    extra={"choices": choices, "statement": statement(kind, name, attribute, value),
