@@ -36,9 +36,8 @@ std::string gibibytes(std::int64_t bytes) {
 }
 
 AttentionKind attention_kind(const std::string& name, const ModelConfig& c) {
-  const bool fits =
-      attention_tensor_fits(static_cast<int>(c.heads), static_cast<int>(c.kv_heads),
-                            static_cast<int>(c.head_dim));
+  const bool fits = attention_tensor_fits(static_cast<int>(c.heads), static_cast<int>(c.kv_heads),
+                                          static_cast<int>(c.head_dim));
   if (name.empty()) return fits ? AttentionKind::kTensor : AttentionKind::kExact;
   if (name == "exact") return AttentionKind::kExact;
   if (name == "tensor" && fits) return AttentionKind::kTensor;
@@ -96,10 +95,10 @@ class Implementation : public CudaExecutor {
   void run(const Batch& batch, std::span<LogitResult> results) override {
     const StepPlan plan = plan_step(batch, limits_);
     ASSAY_CHECK(plan.shape.rows <= plan_.max_rows, "rows of a batch");
-    const StepLayout layout(plan.shape,
-                            static_cast<std::int64_t>(plan.page_table.size()) /
-                                (plan.shape.spans * kSpanChunks),
-                            static_cast<std::int64_t>(plan.asks.size()));
+    const StepLayout layout(
+        plan.shape,
+        static_cast<std::int64_t>(plan.page_table.size()) / (plan.shape.spans * kSpanChunks),
+        static_cast<std::int64_t>(plan.asks.size()));
     step_.reserve(layout.bytes, "a step");
     write_step(plan, layout, step_.host.as<std::byte>());
     copy_to_device(stream_.get(), step_.device.as<std::byte>(), step_.host.as<std::byte>(),
@@ -193,39 +192,37 @@ class Implementation : public CudaExecutor {
     const auto end = std::lower_bound(begin, plan.target_rows.end(), first + count);
     const auto offset = begin - plan.target_rows.begin();
     const auto targets = static_cast<std::ptrdiff_t>(plan.target_rows.size());
-    gather_logits_cuda(stream_.get(),
-                       {.logits = forward_.logits_data(),
-                        .ld = forward_.logits_ld(),
-                        .count = static_cast<int>(end - begin),
-                        .rows = targets_.device.as<int>() + targets + offset,
-                        .ids = targets_.device.as<int>() + offset,
-                        .out = targets_.device.as<float>() + 2 * targets + offset});
+    gather_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
+                                       .ld = forward_.logits_ld(),
+                                       .count = static_cast<int>(end - begin),
+                                       .rows = targets_.device.as<int>() + targets + offset,
+                                       .ids = targets_.device.as<int>() + offset,
+                                       .out = targets_.device.as<float>() + 2 * targets + offset});
     if (plan.top_counts.empty()) return;
     const int wanted = std::min(count, static_cast<int>(plan.top_counts.size()) - first);
-    top_logits_cuda(stream_.get(),
-                    {.logits = forward_.logits_data(),
-                     .ld = forward_.logits_ld(),
-                     .rows = std::max(0, wanted),
-                     .vocab = static_cast<int>(model_.config.vocab),
-                     .counts = top_counts_.device.as<int>() + first,
-                     .out = tops_.device.as<TopEntry>() +
-                            static_cast<std::ptrdiff_t>(first) * plan.most_top,
-                     .most = plan.most_top});
+    top_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
+                                    .ld = forward_.logits_ld(),
+                                    .rows = std::max(0, wanted),
+                                    .vocab = static_cast<int>(model_.config.vocab),
+                                    .counts = top_counts_.device.as<int>() + first,
+                                    .out = tops_.device.as<TopEntry>() +
+                                           static_cast<std::ptrdiff_t>(first) * plan.most_top,
+                                    .most = plan.most_top});
   }
 
   void collect(const Batch& batch, const StepPlan& plan, std::span<LogitResult> results) {
     const std::size_t count = batch.queries.size();
     const std::size_t targets = plan.target_ids.size();
-    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(),
-                 answers_.device.as<LogitAnswer>(), count * sizeof(LogitAnswer));
+    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(), answers_.device.as<LogitAnswer>(),
+                 count * sizeof(LogitAnswer));
     if (targets > 0) {
       copy_to_host(stream_.get(), targets_.host.as<float>() + 2 * targets,
                    targets_.device.as<float>() + 2 * targets, targets * sizeof(float));
     }
     if (!plan.top_counts.empty()) {
-      copy_to_host(stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
-                   plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) *
-                       sizeof(TopEntry));
+      copy_to_host(
+          stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
+          plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry));
     }
     stream_.synchronize();
     std::vector<LogitResult> all =
@@ -257,8 +254,7 @@ CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& settin
   CudaPlan plan;
   plan.free_bytes = free_bytes;
   plan.context = options.context > 0 ? options.context : config.max_position;
-  plan.max_batch =
-      std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
+  plan.max_batch = std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
   plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
   plan.weight_bytes = estimate_device_weight_bytes(config, setting, plan.context);
   const CudaForward::Memory need = CudaForward::memory_for(
@@ -302,8 +298,7 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  int threads) {
   const DeviceLimits device = use_device(options.device);
   return std::make_unique<Implementation>(
-      load_device_model(config, source, setting, plan.context, threads), kv, options, plan,
-      device);
+      load_device_model(config, source, setting, plan.context, threads), kv, options, plan, device);
 }
 
 bool cuda_usable() {

@@ -48,9 +48,7 @@ Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
 std::int64_t page_values(const ModelConfig& c) {
   return c.layers * c.kv_heads * 2 * kPageTokens * c.head_dim;
 }
-std::int64_t page_scales(const ModelConfig& c) {
-  return c.layers * c.kv_heads * 2 * kPageTokens;
-}
+std::int64_t page_scales(const ModelConfig& c) { return c.layers * c.kv_heads * 2 * kPageTokens; }
 
 DeviceBuffer buffer(std::int64_t bytes, const char* what) {
   return {static_cast<std::size_t>(bytes), what};
@@ -60,7 +58,12 @@ DeviceBuffer buffer(std::int64_t bytes, const char* what) {
 
 CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKind attention,
                          KvType kv, std::int64_t pages, int max_rows, int most_spans)
-    : model_(model), gemm_(gemm), attention_(attention), kv_(kv), pages_(pages + 1), max_rows_(max_rows) {
+    : model_(model),
+      gemm_(gemm),
+      attention_(attention),
+      kv_(kv),
+      pages_(pages + 1),
+      max_rows_(max_rows) {
   const Sizes sizes = sizes_for(model.config, max_rows, most_spans);
   const std::int64_t element = kv == KvType::kFp8 ? 1 : 2;
   x_ = buffer(sizes.x, "activations");
@@ -204,7 +207,9 @@ void CudaForward::attention_block(CudaStream stream, const DeviceStep& step, std
                                 .prompt_tiles = step.prompt_tiles,
                                 .most_spans = step.spans,
                                 .partials = partials_.as<float>()};
-  attention_exact_cuda(stream, args);
+  const auto attend =
+      attention_ == AttentionKind::kExact ? attention_exact_cuda : attention_tensor_cuda;
+  attend(stream, args);
   pack_rows_cuda(stream, {.in = mixed_.as<bf16>(),
                           .ld = static_cast<int>(c.q_width()),
                           .rows = rows,

@@ -25,12 +25,13 @@ std::int64_t most_part_rows(std::int64_t max_rows) {
   return most;
 }
 
-GemmKind default_gemm_kind(const DeviceLimits& /*device*/) { return GemmKind::kExact; }
+GemmKind default_gemm_kind(const DeviceLimits& /*device*/) { return GemmKind::kMma; }
 
 GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind), device_(device) {}
 GemmRunner::~GemmRunner() = default;
 
 int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
+  if (kind_ == GemmKind::kMma) return tokens <= kParts[0].tokens ? w.shards : 1;
   for (const PartsRow& row : kParts) {
     if (tokens <= row.tokens) return std::min(row.parts, w.shards);
   }
@@ -38,6 +39,7 @@ int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
 }
 
 void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
+  if (kind_ == GemmKind::kMma) return gemm_mma_cuda(stream, args);
   gemm_exact_cuda(stream, args);
 }
 

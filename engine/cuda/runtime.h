@@ -92,6 +92,9 @@ class PinnedBuffer {
   std::size_t size_ = 0;
 };
 
+/// Waits until everything enqueued is done; reports what failed.
+void synchronize(CudaStream stream);
+
 class Stream {
  public:
   Stream();
@@ -101,8 +104,7 @@ class Stream {
   Stream(Stream&&) = delete;
   Stream& operator=(Stream&&) = delete;
   [[nodiscard]] CudaStream get() const { return stream_; }
-  /// Waits until everything enqueued is done; reports what failed.
-  void synchronize() const;
+  void synchronize() const { assay::engine::synchronize(stream_); }
 
  private:
   CudaStream stream_ = nullptr;

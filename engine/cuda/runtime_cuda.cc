@@ -93,11 +93,9 @@ PinnedBuffer::PinnedBuffer(std::size_t bytes) : size_(bytes) {
 }
 PinnedBuffer::~PinnedBuffer() { (void)cudaFreeHost(data_); }
 
-Stream::Stream() {
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
-}
+Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream"); }
 Stream::~Stream() { (void)cudaStreamDestroy(stream_); }
-void Stream::synchronize() const { check(cudaStreamSynchronize(stream_), "work on the GPU"); }
+void synchronize(CudaStream stream) { check(cudaStreamSynchronize(stream), "work on the GPU"); }
 
 void copy_to_device(CudaStream stream, void* to, const void* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copy to the GPU");
@@ -154,10 +152,10 @@ TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_
   const cuuint32_t step[2] = {1, 1};
   TensorMap out;
   CUtensorMap map;
-  const CUresult code = kEncode(
-      &map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<void*>(base), size, stride, box, step,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult code =
+      kEncode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<void*>(base), size, stride, box,
+              step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (code != CUDA_SUCCESS) {
     throw_environment("CUDA: a tensor map of {} x {} bytes was refused (error {})", rows, row_bytes,
                       static_cast<int>(code));

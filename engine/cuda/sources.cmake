@@ -1,6 +1,6 @@
 # The CUDA backend's sources, for the device (engine/CMakeLists.txt) and for the host emulation (tests/engine/cuda).
 set(ASSAY_CUDA_KERNELS
-  ops/attention_exact.cu ops/embed.cu ops/gemm_exact.cu ops/logits.cu ops/quantize.cu ops/rms_norm.cu
+  ops/attention_exact.cu ops/attention_tensor.cu ops/embed.cu ops/gemm_exact.cu ops/gemm_mma.cu ops/logits.cu ops/quantize.cu ops/rms_norm.cu
   ops/rope_cache.cu ops/silu_mul.cu)
 set(ASSAY_CUDA_HOST
   cuda/cuda_executor.cc cuda/cuda_forward.cc cuda/device_model.cc cuda/failure.cc cuda/gemm_runner.cc

@@ -97,8 +97,8 @@ __global__ void __launch_bounds__(kThreads)
   float* state = shared + layout.state();
   const int thread = static_cast<int>(threadIdx.x);
   const int position = args.rows.positions[row];
-  const int* pages =
-      args.rows.page_table + static_cast<std::int64_t>(args.rows.sequence[row]) * args.rows.table_ld;
+  const int* pages = args.rows.page_table +
+                     static_cast<std::int64_t>(args.rows.sequence[row]) * args.rows.table_ld;
   const bf16* q = args.q + row * args.ldq + static_cast<std::int64_t>(kv_head) * group * d;
   for (int chunk = 0; chunk * kChunk <= position; ++chunk) {
     const std::int64_t page = pages[chunk];
@@ -110,8 +110,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int i = thread; i < group * valid; i += kThreads) {
       const int g = i / valid;
       const int j = i % valid;
-      scores[g * kChunk + j] =
-          score(args, q + g * d, keys + static_cast<std::int64_t>(j) * d);
+      scores[g * kChunk + j] = score(args, q + g * d, keys + static_cast<std::int64_t>(j) * d);
     }
     __syncthreads();
     for (int g = thread / 32; g < group; g += kThreads / 32) {

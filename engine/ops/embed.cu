@@ -1,6 +1,5 @@
-#include "engine/ops/embed.h"
-
 #include "engine/cuda/launch.cuh"
+#include "engine/ops/embed.h"
 
 namespace assay::engine {
 namespace {

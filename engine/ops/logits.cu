@@ -1,8 +1,7 @@
-#include "engine/ops/logits.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/logits.h"
 
 namespace assay::engine {
 namespace {
@@ -25,9 +24,7 @@ struct Shared {
   float tiles[1];  // one a tile of 128 logits
 };
 
-__device__ __forceinline__ Shared& shared() {
-  return *reinterpret_cast<Shared*>(shared_memory());
-}
+__device__ __forceinline__ Shared& shared() { return *reinterpret_cast<Shared*>(shared_memory()); }
 
 std::size_t shared_bytes(int vocab) {
   return sizeof(Shared) + static_cast<std::size_t>((vocab + kTile - 1) / kTile) * sizeof(float);
@@ -189,8 +186,7 @@ __device__ int draw_token(const float* logits, int vocab, const LogitAsk& ask, f
   const Walk part = walk(logits, mine, weights, kept, rank, least, 0, kNever);
   std::uint64_t total = 0;
   const std::uint64_t before = exclusive_scan(part.sum, &total);
-  const std::uint64_t target =
-      (total >> 24) * ask.draw + (((total & 0xFFFFFFU) * ask.draw) >> 24);
+  const std::uint64_t target = (total >> 24) * ask.draw + (((total & 0xFFFFFFU) * ask.draw) >> 24);
   if (threadIdx.x == 0) s.flag = -1;
   __syncthreads();
   if (before <= target && target < before + part.sum) {

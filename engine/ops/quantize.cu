@@ -1,8 +1,7 @@
-#include "engine/ops/quantize.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/quantize.h"
 #include "engine/ops/silu_mul.h"
 
 namespace assay::engine {
@@ -107,7 +106,8 @@ __device__ __forceinline__ void philox(unsigned (&counter)[4], unsigned key0, un
 }
 
 /// Grid: rows. Block: 256 threads, one row, four values a draw.
-__global__ void __launch_bounds__(kThreads) dummy_rows_kernel(const DummyRowsArgs args, float range) {
+__global__ void __launch_bounds__(kThreads)
+    dummy_rows_kernel(const DummyRowsArgs args, float range) {
   const std::int64_t row = args.first_row + static_cast<std::int64_t>(blockIdx.x);
   float* out = args.out + static_cast<std::int64_t>(blockIdx.x) * args.cols;
   for (int i = static_cast<int>(threadIdx.x) * 4; i < args.cols; i += kThreads * 4) {

@@ -1,8 +1,7 @@
-#include "engine/ops/rms_norm.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/rms_norm.h"
 
 namespace assay::engine {
 namespace {

@@ -1,8 +1,7 @@
-#include "engine/ops/rope_cache.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/rope_cache.h"
 
 namespace assay::engine {
 namespace {

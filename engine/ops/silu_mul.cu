@@ -1,8 +1,7 @@
-#include "engine/ops/silu_mul.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/silu_mul.h"
 
 namespace assay::engine {
 namespace {
