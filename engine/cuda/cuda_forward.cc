@@ -168,7 +168,7 @@ void CudaForward::multiply(CudaStream stream, const DeviceMatrix& w, int rows, b
 void CudaForward::row_parallel(CudaStream stream, const DeviceMatrix& w, int rows) {
   const bool quantized = model_.setting.quantize_activations;
   pending_ = &w;
-  pending_parts_ = gemm_.parts(w, rows);
+  pending_parts_ = gemm_.parts(w, rows, quantized);
   gemm_.run(stream, {.a = input_.as<void>(),
                      .a_scale = quantized ? scale_.as<float>() : nullptr,
                      .a_is_e4m3 = quantized,

@@ -25,13 +25,22 @@ std::int64_t most_part_rows(std::int64_t max_rows) {
   return most;
 }
 
-GemmKind default_gemm_kind(const DeviceLimits& /*device*/) { return GemmKind::kMma; }
+GemmKind default_gemm_kind(const DeviceLimits& device) {
+  return device.capability == 90 ? GemmKind::kWgmma : GemmKind::kMma;
+}
 
-GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind), device_(device) {}
+GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind), device_(device) {
+  if (kind == GemmKind::kWgmma && device.capability != 90) {
+    throw_input("matrix products of kind wgmma need compute capability 9.0, {} has {}.{}; use mma",
+                device.name, device.capability / 10, device.capability % 10);
+  }
+}
 GemmRunner::~GemmRunner() = default;
 
-int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
-  if (kind_ == GemmKind::kMma) return tokens <= kParts[0].tokens ? w.shards : 1;
+int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
+  const bool mixed = a_is_e4m3 != (w.type == WeightType::kE4m3);
+  // The plain kernels fold all shards in one block or none.
+  if (kind_ != GemmKind::kWgmma || mixed) return tokens <= kParts[0].tokens ? w.shards : 1;
   for (const PartsRow& row : kParts) {
     if (tokens <= row.tokens) return std::min(row.parts, w.shards);
   }
@@ -39,8 +48,17 @@ int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
 }
 
 void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
-  if (kind_ == GemmKind::kMma) return gemm_mma_cuda(stream, args);
-  gemm_exact_cuda(stream, args);
+  switch (kind_) {
+    case GemmKind::kExact:
+      return gemm_exact_cuda(stream, args);
+    case GemmKind::kWgmma:
+      // E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way: mma.sync does it.
+      if (gemm_wgmma_fits(args)) return gemm_wgmma_cuda(stream, args, maps_);
+      return gemm_mma_cuda(stream, args);
+    case GemmKind::kMma:
+    case GemmKind::kLibrary:
+      return gemm_mma_cuda(stream, args);
+  }
 }
 
 }  // namespace assay::engine

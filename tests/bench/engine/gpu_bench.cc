@@ -160,7 +160,7 @@ void bench_gemm(const Product& p) {
   args.ldo = p.rows;
   args.tokens = p.tokens;
   args.a_rows = p.tokens;
-  args.parts = p.shards > 1 ? runner.parts(args.w, p.tokens) : 1;
+  args.parts = p.shards > 1 ? runner.parts(args.w, p.tokens, p.fp8) : 1;
   args.kind = p.shards > 1 ? GemmOut::kParts : GemmOut::kBf16;
   const DeviceBuffer out(static_cast<std::size_t>(p.rows) * static_cast<std::size_t>(p.tokens) *
                              static_cast<std::size_t>(args.parts) * sizeof(float),

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "engine/ops/device_gemm.h"
 #include "engine/ops/gemm.h"
+#include "engine/ops/gemm_wgmma.h"
 #include "engine/ops/memory.h"
 #include "tests/engine/cuda/device_array.h"
 
@@ -182,7 +183,8 @@ const Shape kShapes[] = {
     {false, false, 1, 1, 1, 1},    {false, false, 65, 1, 130, 3},  {false, false, 70, 8, 22, 17},
     {true, true, 1, 1, 1, 1},      {true, true, 65, 1, 130, 9},    {true, true, 70, 8, 22, 5},
     {true, true, 130, 8, 129, 20}, {true, true, 64, 1, 256, 40},   {true, false, 65, 1, 130, 7},
-    {true, false, 33, 8, 40, 12},  {false, false, 64, 1, 256, 70},
+    {true, false, 33, 8, 40, 12},  {false, false, 64, 1, 256, 70}, {true, true, 130, 1, 128, 130},
+    {true, true, 66, 8, 20, 66},
 };
 
 class MatmulCuda : public testing::TestWithParam<Shape> {};
@@ -214,6 +216,34 @@ TEST_P(MatmulCuda, MmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) {
   for (std::size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], out[i]) << i;
   const auto sums = problem.run(mma, GemmOut::kParts, 1);
   EXPECT_EQ(folded(problem.run(mma, GemmOut::kParts, shape.shards), sums.size()), sums);
+}
+
+TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) {
+  const Shape& shape = GetParam();
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  if (shape.w_is_e4m3 != shape.a_is_e4m3) return;
+  const Problem problem(shape);
+  TensorMaps maps;
+  const auto wgmma = [&](const DeviceGemmArgs& args) { gemm_wgmma_cuda(nullptr, args, maps); };
+  const FlushSubnormals flush;
+  const auto out = problem.run(wgmma, GemmOut::kFloat, 1);
+  const auto expected = problem.expected(true);
+  const auto magnitude = problem.magnitudes();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    // 13 fraction bits, truncated five times in 128 products; BF16 as mma.sync.
+    ASSERT_NEAR(out[i], expected[i], magnitude[i] * (shape.a_is_e4m3 ? 0x1p-10F : 0x1p-20F)) << i;
+  }
+  maps = {};
+  const auto one = problem.run(wgmma, GemmOut::kFloat, 1, 1);
+  for (std::size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], out[i]) << i;
+  const auto sums = problem.run(wgmma, GemmOut::kParts, 1);
+  for (int parts = 2; parts <= shape.shards; parts *= 2) {
+    maps = {};
+    EXPECT_EQ(folded(problem.run(wgmma, GemmOut::kParts, parts), sums.size()), sums) << parts;
+  }
+  if (shape.a_is_e4m3) return;
+  const auto mma = [](const DeviceGemmArgs& args) { gemm_mma_cuda(nullptr, args); };
+  EXPECT_EQ(out, problem.run(mma, GemmOut::kFloat, 1));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MatmulCuda, testing::ValuesIn(kShapes));
