@@ -73,7 +73,7 @@ class Implementation : public CudaExecutor {
                .kv_heads = c.kv_heads,
                .vocab = c.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
-               .capture = options.graphs && graphs_work()};
+               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary};
     StepShape largest;
     largest.rows = static_cast<int>(plan.max_rows);
     largest.spans = static_cast<int>(round_up(most_spans(plan.context), 2)) * 2;
@@ -258,7 +258,8 @@ CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& settin
   plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
   plan.weight_bytes = estimate_device_weight_bytes(config, setting, plan.context);
   const CudaForward::Memory need = CudaForward::memory_for(
-      config, setting, kv, static_cast<int>(plan.max_rows), most_spans(plan.context));
+      config, options.gemm.empty() ? GemmKind::kWgmma : find_gemm_kind(options.gemm), kv,
+      static_cast<int>(plan.max_rows), most_spans(plan.context));
   plan.activation_bytes = need.activations;
   plan.page_bytes = need.page;
   const std::int64_t left = free_bytes - plan.weight_bytes - need.activations - kReserve;

@@ -26,7 +26,7 @@ std::int64_t padded_inputs(std::int64_t cols, std::int64_t shards) {
   return shards * round_up((cols + shards - 1) / shards, kBlock);
 }
 
-Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
+Sizes sizes_for(const ModelConfig& c, GemmKind gemm, int max_rows, int most_spans) {
   const std::int64_t rows = max_rows;
   const std::int64_t widest =
       std::max({padded_inputs(c.hidden, 1), padded_inputs(c.q_width(), kShards),
@@ -38,7 +38,7 @@ Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
           .qkv = rows * (c.q_width() + 2 * c.kv_width()) * 2,
           .mixed = rows * c.q_width() * 2,
           .gate_up = rows * 2 * round_up(c.intermediate, kGateUpGroup) * 2,
-          .sums = most_part_rows(rows) * c.hidden * 4,
+          .sums = most_part_rows(gemm, rows) * c.hidden * 4,
           .logits = logit_rows * c.vocab * 4,
           .partials = most_spans > 1 ? std::min<std::int64_t>(rows * most_spans, kPartialSpans) *
                                            c.heads * (c.head_dim + 2) * 4
@@ -64,7 +64,7 @@ CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKi
       kv_(kv),
       pages_(pages + 1),
       max_rows_(max_rows) {
-  const Sizes sizes = sizes_for(model.config, max_rows, most_spans);
+  const Sizes sizes = sizes_for(model.config, gemm.kind(), max_rows, most_spans);
   const std::int64_t element = kv == KvType::kFp8 ? 1 : 2;
   x_ = buffer(sizes.x, "activations");
   input_ = buffer(sizes.input, "activations");
@@ -90,11 +90,10 @@ std::int64_t CudaForward::bytes() const {
   return static_cast<std::int64_t>(out);
 }
 
-CudaForward::Memory CudaForward::memory_for(const ModelConfig& config,
-                                            const PrecisionSetting& /*setting*/, KvType kv,
+CudaForward::Memory CudaForward::memory_for(const ModelConfig& config, GemmKind gemm, KvType kv,
                                             int max_rows, int most_spans) {
   const std::int64_t scales = kv == KvType::kFp8 ? page_scales(config) * 4 : 0;
-  return {.activations = sizes_for(config, max_rows, most_spans).sum(),
+  return {.activations = sizes_for(config, gemm, max_rows, most_spans).sum(),
           .page = page_values(config) * (kv == KvType::kFp8 ? 1 : 2) + scales};
 }
 

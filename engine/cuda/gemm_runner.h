@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "engine/cuda/library_gemm.h"
 #include "engine/cuda/runtime.h"
 #include "engine/ops/device_gemm.h"
 #include "engine/ops/gemm_wgmma.h"
@@ -10,7 +12,7 @@
 namespace assay::engine {
 
 /// Most parts x tokens that `parts` ever gives for up to `max_rows` tokens.
-std::int64_t most_part_rows(std::int64_t max_rows);
+std::int64_t most_part_rows(GemmKind kind, std::int64_t max_rows);
 
 /// Used by one thread.
 class GemmRunner {
@@ -34,6 +36,7 @@ class GemmRunner {
   GemmKind kind_;
   DeviceLimits device_;
   TensorMaps maps_;
+  std::unique_ptr<LibraryGemm> library_;
 };
 
 /// What the device can do best: wgmma on Hopper, else mma.
