@@ -45,6 +45,8 @@ class MappedFile {
     return {reinterpret_cast<const char*>(data_), size_};
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Drops the pages read so far from this process's memory; reading maps them again.
+  void release_pages() const;
 
  private:
   std::filesystem::path path_;

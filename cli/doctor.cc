@@ -8,17 +8,17 @@
 
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/sandbox_option.h"
 #include "engine/cuda/devices.h"
 #include "engine/ops/cpu_kernels.h"
 #include "evals/benchmark.h"
-#include "evals/sandbox/sandbox_client.h"
 
 namespace assay::cli {
 namespace {
 
 struct DoctorOptions {
   std::string data;
-  std::string python;
+  SandboxChoice sandbox;
   bool json = false;
 };
 
@@ -44,6 +44,7 @@ Json sandbox_report(const evals::SandboxStrength& strength) {
   Json out;
   out.set("strength", strength.problem.empty() ? strength.summary : std::string("none"));
   out.set("problem", strength.problem);
+  out.set("advice", strength.advice);
   out.set("interpreter", strength.interpreter);
   Json checks(Json::Object{});
   for (const auto& check : strength.checks) checks.set(check.name, check.holds);
@@ -116,9 +117,7 @@ ExitCode doctor(const DoctorOptions& options) {
   report.set("cpu", std::move(features));
   report.set("kernels", engine::available_cpu_kernels().front());
   report.set("cuda", cuda_report());
-  evals::SandboxOptions wanted;
-  wanted.interpreter = options.python;
-  report.set("sandbox", sandbox_report(evals::measure_sandbox(wanted)));
+  report.set("sandbox", sandbox_report(evals::measure_sandbox(options.sandbox.options(1))));
   report.set("data", data_report(options.data));
   if (options.json) {
     fmt::print("{}\n", report.dump());
@@ -130,8 +129,9 @@ ExitCode doctor(const DoctorOptions& options) {
   print_cuda(report.at("cuda"));
   const Json& sandbox = report.at("sandbox");
   fmt::print("sandbox   {}\n", sandbox.at("strength").as_string());
-  if (!sandbox.at("problem").as_string().empty()) {
-    fmt::print("          {}\n", sandbox.at("problem").as_string());
+  for (const char* line : {"problem", "advice"}) {
+    const std::string& text = sandbox.at(line).as_string();
+    if (!text.empty()) fmt::print("          {}\n", text);
   }
   for (const auto& [name, holds] : sandbox.at("checks").as_object()) {
     fmt::print("          {}: {}\n", name, holds.as_bool() ? "holds" : "FAILS");
@@ -152,7 +152,7 @@ void add_doctor(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<DoctorOptions>();
   command->add_option("--data", options->data, "Folder with one folder a data set")
       ->envname("ASSAY_DATA");
-  command->add_option("--python", options->python, "Python that runs model-written programs");
+  add_sandbox_options(*command, options->sandbox);
   command->add_flag("--json", options->json, "One JSON document on stdout");
   command->callback([&chosen, options] { chosen.action = [options] { return doctor(*options); }; });
 }

@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/sandbox_option.h"
 #include "cli/store_path.h"
-#include "cli/version.h"
 #include "engine/generator.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
-#include "evals/sandbox/sandbox_client.h"
 #include "store/store.h"
 #include "suites/interrupt.h"
 #include "suites/language_data.h"
@@ -48,7 +49,7 @@ struct RunArguments {
   int score_threads = 2;
   bool fresh = false;
   bool skip_bad = false;
-  bool unsafe_exec = false;
+  SandboxChoice sandbox;
   bool json = false;
 };
 
@@ -82,8 +83,7 @@ void add_options(CLI::App& command, RunArguments& a) {
       ->check(CLI::Range(1, 256));
   command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
-  command.add_flag("--unsafe-exec", a.unsafe_exec,
-                   "Run model-written code WITHOUT a sandbox; only where nothing can be harmed");
+  add_sandbox_options(command, a.sandbox);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -168,10 +168,7 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.progress = progress_style(a.progress);
   options.score_threads = a.score_threads;
   options.label = a.label;
-  options.build = {.version = kVersion,
-                   .git_commit = git_commit(),
-                   .compiler = kCompiler,
-                   .flags = kCompilerFlags};
+  options.build = build_record();
   options.make_generator = engine::make_generator;
   return options;
 }
@@ -180,16 +177,36 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
 struct Scorers {
   std::unique_ptr<evals::Sandbox> sandbox;
   std::unique_ptr<const evals::LanguageData> language;
+  std::vector<std::string> refused;  // tasks that this machine cannot run
 };
 
-Scorers make_scorers(const RunArguments& a, const suites::Suite& suite,
-                     suites::RunnerOptions& options) {
-  Scorers out;
-  for (const suites::SuiteTask& task : suite.tasks) {
-    if (!out.sandbox && evals::find_benchmark(task.task).runs_code()) {
-      const auto level = a.unsafe_exec ? evals::SandboxLevel::kUnsafe : evals::SandboxLevel::kFull;
-      out.sandbox = evals::make_sandbox({.level = level, .parallel = a.score_threads});
+bool runs_code(const suites::SuiteTask& task) {
+  return evals::find_benchmark(task.task).runs_code();
+}
+
+/// The sandbox, where a task of the suite needs one. A machine that allows none refuses such tasks,
+/// named in `refused` and taken out of the suite; the others do not need it.
+/// Throws: Error(kEnvironment) when no other task is left.
+std::unique_ptr<evals::Sandbox> make_sandbox(const RunArguments& a, suites::Suite& suite,
+                                             std::vector<std::string>& refused) {
+  if (std::none_of(suite.tasks.begin(), suite.tasks.end(), runs_code)) return nullptr;
+  try {
+    return evals::make_sandbox(a.sandbox.options(a.score_threads));
+  } catch (const Error& error) {
+    if (std::all_of(suite.tasks.begin(), suite.tasks.end(), runs_code)) throw;
+    for (const suites::SuiteTask& task : suite.tasks) {
+      if (runs_code(task)) refused.push_back(task.task);
     }
+    std::erase_if(suite.tasks, runs_code);
+    log_warning("{} is left out: {}", join(refused, ", "), error.what());
+    return nullptr;
+  }
+}
+
+Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::RunnerOptions& options) {
+  Scorers out;
+  out.sandbox = make_sandbox(a, suite, out.refused);
+  for (const suites::SuiteTask& task : suite.tasks) {
     if (!out.language && suites::uses_language_data(task.task)) {
       out.language = suites::load_language_data(suites::language_folders(options.plan.data));
       options.language_data = out.language->status;
@@ -260,7 +277,12 @@ ExitCode run(const RunArguments& a) {
   }
   std::int64_t unscored = 0;
   for (const suites::RunReport& report : reports) unscored += report.unscored;
-  if (unscored <= suite.allowed_errors) return ExitCode::kOk;
+  if (!scorers.refused.empty()) {
+    log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
+  }
+  if (unscored <= suite.allowed_errors) {
+    return scorers.refused.empty() ? ExitCode::kOk : ExitCode::kIncomplete;
+  }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",
       unscored, suite.allowed_errors);

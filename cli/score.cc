@@ -1,19 +1,27 @@
 // assay score TASK: scores responses that were generated elsewhere.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/sandbox_option.h"
+#include "cli/store_path.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
-#include "evals/sandbox/sandbox_client.h"
 #include "suites/language_data.h"
+#include "suites/plan.h"
 #include "suites/score_file.h"
+#include "suites/stored_score.h"
 
 namespace assay::cli {
 namespace {
@@ -22,8 +30,9 @@ struct ScoreOptions {
   suites::ScoreFileOptions file;
   std::string verdicts;
   bool json = false;
-  bool unsafe_exec = false;
-  std::string python;
+  SandboxChoice sandbox;
+  std::string db;     // store the scored responses there; "" for not at all
+  std::string model;  // name of what answered, in the store
 };
 
 void print_table(const suites::ScoredFile& scored) {
@@ -54,10 +63,38 @@ void print_table(const suites::ScoredFile& scored) {
 std::unique_ptr<evals::Sandbox> sandbox_for(const ScoreOptions& options) {
   const std::string name = options.file.task.substr(0, options.file.task.find('@'));
   if (!evals::find_benchmark(name).runs_code()) return nullptr;
-  return evals::make_sandbox(
-      {.level = options.unsafe_exec ? evals::SandboxLevel::kUnsafe : evals::SandboxLevel::kFull,
-       .parallel = options.file.threads,
-       .interpreter = options.python});
+  return evals::make_sandbox(options.sandbox.options(options.file.threads));
+}
+
+/// The scored responses as a run of the store, for `assay compare`.
+void store_run(const ScoreOptions& options, const suites::ScoredFile& scored,
+               const std::string& sandbox) {
+  const suites::ScoreFileOptions& file = options.file;
+  std::int64_t repeats = 1;
+  for (const suites::FileResponse& response : scored.responses) {
+    repeats = std::max(repeats, response.repeat + 1);
+  }
+  const suites::PlannedTask plan =
+      suites::plan_task({.task = std::string(scored.benchmark->name()),
+                         .protocol = scored.protocol->name,
+                         .split = file.split,
+                         .groups = {},
+                         .repeats = repeats,
+                         .prompts = file.prompts,
+                         .answer_after = file.answer_after,
+                         .custom_data = file.custom_data},
+                        {.data = file.data, .skip_bad = file.skip_bad});
+  const std::string source = file.responses.empty() ? file.prompts : file.responses.string();
+  store::Store store = store::Store::open(store_path(options.db, true), store::OpenMode::kCreate);
+  const std::string name = suites::store_scored(
+      store, scored, plan,
+      {.model =
+           options.model.empty() ? std::filesystem::path(source).stem().string() : options.model,
+       .source = source,
+       .source_sha256 = sha256_file(source),
+       .sandbox = sandbox,
+       .build = build_record()});
+  log_info("stored as run {} of {}", name, escaped(store.path().string(), 400));
 }
 
 ExitCode score(const ScoreOptions& options) {
@@ -81,6 +118,9 @@ ExitCode score(const ScoreOptions& options) {
     std::string lines;
     for (std::size_t i = 0; i < scored.scores.size(); ++i) lines += scored.verdict(i).dump() + "\n";
     write_file_atomic(options.verdicts, lines);
+  }
+  if (!options.db.empty()) {
+    store_run(options, scored, sandbox == nullptr ? "" : sandbox->strength());
   }
   if (options.json) {
     fmt::print("{}\n", scored.summary().dump());
@@ -109,13 +149,14 @@ void add_score(CLI::App& app, Chosen& chosen) {
   command->add_option("--answer-after", file.answer_after,
                       "The answer stands after the last occurrence of this text");
   command->add_option("--verdicts", options->verdicts, "Write one JSON line for each response");
+  command->add_option("--db", options->db, "Also store the scored responses as a run, for compare");
+  command->add_option("--model", options->model, "Name of what answered, in the store")
+      ->needs("--db");
   command->add_option("--threads", file.threads, "Scoring threads")->check(CLI::Range(1, 256));
   command->add_flag("--custom-data", file.custom_data,
                     "Accept a data set whose digest is not the published one");
   command->add_flag("--skip-bad", file.skip_bad, "Leave out and count unusable records and lines");
-  command->add_option("--python", options->python, "Python that runs model-written programs");
-  command->add_flag("--unsafe-exec", options->unsafe_exec,
-                    "Run model-written programs without a sandbox");
+  add_sandbox_options(*command, options->sandbox);
   command->add_flag("--json", options->json, "One JSON document on stdout");
   command->callback([&chosen, options] { chosen.action = [options] { return score(*options); }; });
 }

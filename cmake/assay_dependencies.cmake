@@ -36,3 +36,11 @@ if(ARB_LIBRARY)
 endif()
 target_link_libraries(assay_flint INTERFACE ${FLINT_LIBRARY} ${GMP_LIBRARY})
 add_library(assay::flint ALIAS assay_flint)
+
+# CLD2: stands in for the language profiles of IFEval where those are missing.
+find_path(CLD2_INCLUDE_DIR cld2/public/compact_lang_det.h REQUIRED)
+find_library(CLD2_LIBRARY cld2 REQUIRED)
+add_library(assay_cld2 INTERFACE)
+target_include_directories(assay_cld2 SYSTEM INTERFACE ${CLD2_INCLUDE_DIR})
+target_link_libraries(assay_cld2 INTERFACE ${CLD2_LIBRARY})
+add_library(assay::cld2 ALIAS assay_cld2)

@@ -104,6 +104,13 @@ Json row_fields(const std::vector<std::string>& columns, std::vector<std::string
   return {std::move(fields)};
 }
 
+Json text_fields(const std::string& content, const std::string& source) {
+  if (!is_valid_utf8(content)) throw_input("{}: is no valid UTF-8", source);
+  Json fields;
+  fields.set("text", content);
+  return fields;
+}
+
 /// Calls `visit(line, number)` for each line, without its LF; the last one need not have one.
 template <typename Visit>
 void for_each_line(std::string_view text, const Visit& visit) {
@@ -307,6 +314,9 @@ LoadedFile load_file(const Manifest& manifest, const DataFile& file, const fs::p
       break;
     case FileFormat::kJson:
       maker.add(0, [&] { return parse_json(content, maker.source()); });
+      break;
+    case FileFormat::kText:
+      maker.add(0, [&] { return text_fields(content, maker.source()); });
       break;
     case FileFormat::kTsv:
       read_tsv(content, file, maker);

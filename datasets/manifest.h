@@ -11,6 +11,7 @@ namespace assay::datasets {
 enum class FileFormat {
   kJsonl,    // one JSON object a line; plain or gzip
   kJson,     // one JSON object, the file's only record; plain or gzip
+  kText,     // text in UTF-8, the file's only record, as field "text"
   kCsv,      // RFC 4180, plain or gzip; columns named by `columns` or, if empty, by a header line
   kTsv,      // split at tabs only, no quoting, no header; columns named by `columns`
   kJsonTar,  // tar (plain or gzip), one JSON object a member below `member`; rows in the order of

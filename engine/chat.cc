@@ -21,13 +21,15 @@ struct KnownTemplate {
   ChatFormat format;
 };
 
-// Of Meta-Llama-3-Instruct (three revisions), Llama-3.1 and 3.3-Instruct, Llama-3.2-Instruct.
+// Of Meta-Llama-3-Instruct (three revisions), Llama-3.1 and 3.3-Instruct, Llama-3.2-Instruct, and
+// of the demonstration model (scripts/train_mini/export.py).
 constexpr KnownTemplate kTemplates[] = {
     {"2b6fa15138c961d2718c1ec8f5c278676c99455a39df8a4b1fb98bffe4cd7030", ChatFormat::kLlama30},
     {"84c5e3b41276fd5188183acf1474b6cd9e2623b82403e696f468f8235f7270cf", ChatFormat::kLlama30},
     {"0bc6ceab8f4fe89d9ea3e4751f4e4c2d1c60491c87921e156d056045cf2c06af", ChatFormat::kLlama30},
     {"d5dc0c3d6d48448914379b0a89e399fcc32bbac3bd810d1baae6adbe280397b8", ChatFormat::kLlama31},
     {"9701c58644aad58b65d22184e9887d933e811ad53dd6fd34406bc69e268c128d", ChatFormat::kLlama32},
+    {"b07a4aeeaf14d85340244a2f3c1f094c5551a7e6d3fa8d759abb541cadbd2f94", ChatFormat::kLlama30},
 };
 
 /// Without {# comments #} and ASCII white space: published copies differ in those only.

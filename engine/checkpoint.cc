@@ -54,10 +54,6 @@ void refuse_quantized(const ModelConfig& config, const fs::path& folder) {
       format != nullptr && format->is_string() ? ", " + escaped(format->as_string(), 60) : "");
 }
 
-std::string data_digest(const TensorView& tensor) {
-  return sha256_hex({reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()});
-}
-
 }  // namespace
 
 Checkpoint Checkpoint::open(const fs::path& folder) {
@@ -162,6 +158,17 @@ std::int64_t Checkpoint::tensor_bytes() const {
   return sum;
 }
 
+std::string Checkpoint::data_digest(const TensorView& tensor) const {
+  constexpr std::size_t kPiece = std::size_t{32} << 20;  // read before its memory is given back
+  Sha256 digest;
+  for (std::size_t at = 0; at < tensor.bytes.size(); at += kPiece) {
+    const auto piece = tensor.bytes.subspan(at, std::min(kPiece, tensor.bytes.size() - at));
+    digest.update({reinterpret_cast<const char*>(piece.data()), piece.size()});
+    release_pages();
+  }
+  return digest.hex();
+}
+
 std::string Checkpoint::digest(int threads) const {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const std::size_t workers = threads > 0 ? static_cast<std::size_t>(threads) : cores;
@@ -176,8 +183,13 @@ std::string Checkpoint::digest(int threads) const {
   for (std::size_t i = 1; i < std::min(workers, tensors_.size()); ++i) pool.emplace_back(work);
   work();
   pool.clear();  // joins
+  release_pages();
   check_unchanged();
   return digest_with(digests);
+}
+
+void Checkpoint::release_pages() const {
+  for (const Shard& shard : shards_) shard.file.release_pages();
 }
 
 std::string Checkpoint::header_digest() const { return digest_with({}); }

@@ -54,6 +54,8 @@ class Checkpoint {
   /// Throws: Error(kInput) when a mapped file has changed in size or time since it was opened.
   /// Call after the weights have been copied.
   void check_unchanged() const;
+  /// Gives back the memory of what was read of the files; reading again brings it back.
+  void release_pages() const;
 
  private:
   struct Shard {
@@ -63,6 +65,7 @@ class Checkpoint {
   Checkpoint() = default;
   void add_shard(const std::filesystem::path& path, const std::vector<std::string>* listed);
   void check_tensors();
+  [[nodiscard]] std::string data_digest(const TensorView& tensor) const;
   [[nodiscard]] std::string digest_with(std::span<const std::string> data_digests) const;
 
   std::filesystem::path folder_;

@@ -19,11 +19,7 @@ struct Part {
   std::int64_t rows = 0;  // of the whole tensor
 };
 
-float row_amax(std::span<const float> row) {
-  float top = 0;
-  for (const float value : row) top = std::isnan(value) ? value : std::max(top, std::abs(value));
-  return top;
-}
+constexpr std::int64_t kPanelsHeld = 128;  // read before the source may give back their memory
 
 std::int64_t overlap(const Range& range, std::int64_t size) {
   return std::max<std::int64_t>(0, std::min(range.end, size) - range.begin);
@@ -71,9 +67,7 @@ class Loader {
       std::vector<float> values(static_cast<std::size_t>(cols));
       for (std::int64_t row = begin; row < end; ++row) {
         source_.read_row(name, range.begin + row, values);
-        for (std::size_t k = 0; k < values.size(); ++k) {
-          out[static_cast<std::size_t>(row * cols) + k] = float_to_bf16(values[k]);
-        }
+        kernels_.round_bf16(values.data(), cols, out.data() + row * cols);
       }
     });
     return out;
@@ -92,16 +86,19 @@ class Loader {
     });
   }
 
+  /// The largest of the rows' scales is that of the tensor. NaN stays NaN.
   float tensor_scale(const Part& part, std::int64_t cols) {
-    std::vector<float> amax(static_cast<std::size_t>(part.rows));
+    std::vector<float> scales(static_cast<std::size_t>(part.rows));
     for_panels(part.rows, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> values(static_cast<std::size_t>(cols));
       for (std::int64_t row = begin; row < end; ++row) {
         source_.read_row(part.name + ".weight", row, values);
-        amax[static_cast<std::size_t>(row)] = row_amax(values);
+        scales[static_cast<std::size_t>(row)] = kernels_.e4m3_scale_of(values.data(), cols);
       }
     });
-    return e4m3_scale(row_amax(amax));
+    float top = 0;
+    for (const float scale : scales) top = std::isnan(scale) ? scale : std::max(top, scale);
+    return top;
   }
 
   /// Packs the rank's rows of `part` from row `first` of the matrix on.
@@ -124,9 +121,10 @@ class Loader {
         std::copy_n(whole.begin() + cut.inputs.begin, used, values.begin());
         const float scale = !quantize               ? 1.0F
                             : setting_.tensor_scale ? common
-                                                    : e4m3_scale(row_amax(whole));
-        pack_row(out, row, values, scale);
+                                                    : kernels_.e4m3_scale_of(whole.data(), cols);
+        pack_row(kernels_, out, row, values, scale);
       }
+      if (panel % kPanelsHeld == 0) source_.release();
     });
   }
 
@@ -143,6 +141,7 @@ class Loader {
   const Partition& partition_;
   const WeightSource& source_;
   const PrecisionSetting& setting_;
+  const CpuKernels& kernels_ = cpu_kernels();
   ThreadTeam team_;
 };
 
@@ -201,13 +200,15 @@ Model load_model(const ModelConfig& config, const Partition& partition, const We
   Loader loader(config, partition, source, setting, threads);
   for (std::int64_t n = 0; n < config.layers; ++n) {
     model.layers.push_back(load_layer(loader, config, setting.weights, n));
+    source.release();
   }
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
   if (!config.tied) model.embedding = loader.embedding(embedding + ".weight", config.hidden);
-  model.lm_head = loader.matrix(
-      {{config.tied ? embedding : "lm_head", WeightKind::kLmHead, config.vocab}}, config.hidden,
-      WeightType::kBf16);
+  model.lm_head =
+      loader.matrix({{config.tied ? embedding : "lm_head", WeightKind::kLmHead, config.vocab}},
+                    config.hidden, WeightType::kBf16);
+  source.release();
   fill_rope(model, context);
   return model;
 }

@@ -49,6 +49,8 @@ class WeightSource {
   /// Row `row` of a matrix, or all of a vector (row 0), as FP32. REQUIRES: out has the row's
   /// length.
   virtual void read_row(const std::string& name, std::int64_t row, std::span<float> out) const = 0;
+  /// What was read so far will hardly be read again: its memory may go.
+  virtual void release() const {}
 };
 
 /// Quantizes on the fly, row by row, with scales of the whole rows (and tensors), so that every

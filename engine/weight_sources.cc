@@ -11,15 +11,19 @@ namespace {
 
 /// Values [first, first + out.size()) of a tensor as FP32.
 void read_values(const TensorView& tensor, std::size_t first, std::span<float> out) {
-  const std::byte* from = tensor.bytes.data();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (tensor.dtype == DType::kF32) {
-      std::memcpy(&out[i], from + (first + i) * 4, 4);
-      continue;
+  const std::size_t size = tensor.dtype == DType::kF32 ? 4 : 2;
+  const std::byte* from = tensor.bytes.data() + first * size;
+  if (tensor.dtype == DType::kF32) {
+    std::memcpy(out.data(), from, out.size_bytes());
+  } else if (tensor.dtype == DType::kBf16) {
+    static const CpuKernels& kernels = cpu_kernels();
+    kernels.widen_bf16(from, static_cast<std::int64_t>(out.size()), out.data());
+  } else {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, from + i * size, size);
+      out[i] = half_to_float(half);
     }
-    std::uint16_t half = 0;
-    std::memcpy(&half, from + (first + i) * 2, 2);
-    out[i] = tensor.dtype == DType::kBf16 ? bf16_to_float(half) : half_to_float(half);
   }
 }
 

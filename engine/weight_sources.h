@@ -17,6 +17,7 @@ class CheckpointWeights : public WeightSource {
   explicit CheckpointWeights(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
   [[nodiscard]] bool has(const std::string& name) const override;
   void read_row(const std::string& name, std::int64_t row, std::span<float> out) const override;
+  void release() const override { checkpoint_.release_pages(); }
 
  private:
   const Checkpoint& checkpoint_;

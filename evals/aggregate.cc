@@ -69,17 +69,18 @@ bool is_right(const Observation& observation, const std::string& part) {
   return found != nullptr && found->value >= found->count;
 }
 
-/// Whether the most frequent answer among the first k is right; of answers that are equally
-/// frequent, the one that came first. A response without an answer votes for "".
+/// Whether the most frequent vote among the first k is right; of votes that are equally frequent,
+/// the one that came first. No answer is no vote.
 bool majority_is_right(const Item& item, const std::string& part, std::size_t k) {
-  std::map<std::string_view, int> votes;
+  std::map<std::string, int> votes;
+  for (std::size_t i = 0; i < k; ++i) ++votes[vote_of(item.scored[i]->score)];
   const Observation* best = nullptr;
-  for (std::size_t i = 0; i < k; ++i) ++votes[item.scored[i]->score.answer];
+  int most = 0;
   for (std::size_t i = 0; i < k; ++i) {
-    const Observation* candidate = item.scored[i];
-    if (best == nullptr || votes[candidate->score.answer] > votes[best->score.answer]) {
-      best = candidate;
-    }
+    const std::string vote = vote_of(item.scored[i]->score);
+    if (vote.empty() || votes[vote] <= most) continue;
+    best = item.scored[i];
+    most = votes[vote];
   }
   return best != nullptr && is_right(*best, part);
 }
@@ -227,13 +228,16 @@ Aggregate aggregate(std::span<const MetricSpec> metrics,
 std::vector<MetricSpec> with_repeat_metrics(std::span<const MetricSpec> metrics,
                                             std::int64_t repeats) {
   std::vector<MetricSpec> all(metrics.begin(), metrics.end());
-  if (repeats <= 1 || metrics.empty() || metrics.front().part.empty()) return all;
+  const auto headline = std::ranges::find_if(metrics, [](const MetricSpec& m) {
+    return !m.part.empty();  // a mean of other metrics has none
+  });
+  if (repeats <= 1 || headline == metrics.end()) return all;
   const auto add = [&](MetricKind kind, const char* prefix, std::int64_t k) {
     std::string name = prefix + std::to_string(k);
     if (std::ranges::find(all, name, &MetricSpec::name) != all.end()) return;
     all.push_back({.name = std::move(name),
                    .kind = kind,
-                   .part = metrics.front().part,
+                   .part = headline->part,
                    .k = static_cast<int>(k),
                    .of = {}});
   };
@@ -241,6 +245,7 @@ std::vector<MetricSpec> with_repeat_metrics(std::span<const MetricSpec> metrics,
   for (std::int64_t k = 2; k < repeats; k *= 2) add(MetricKind::kPassAtK, "pass@", k);
   add(MetricKind::kPassAtK, "pass@", repeats);
   add(MetricKind::kMajAtK, "maj@", repeats);
+  add(MetricKind::kMean, "avg@", repeats);
   return all;
 }
 

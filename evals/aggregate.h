@@ -64,8 +64,8 @@ struct Aggregate {
 /// is left out. Unscored observations are counted and left out of every metric.
 Aggregate aggregate(std::span<const MetricSpec> metrics, std::span<const Observation> observations);
 
-/// Adds pass@k, maj@k and their kin for the repeats that there are: for 1 < k <= repeats, pass@k at
-/// the powers of two and at `repeats`, maj@`repeats`; both made of the headline metric's part.
+/// Adds what several responses an item allow: for 1 < k <= repeats, pass@k at the powers of two and
+/// at `repeats`, maj@`repeats`, avg@`repeats`; made of the first metric's part that has one.
 std::vector<MetricSpec> with_repeat_metrics(std::span<const MetricSpec> metrics,
                                             std::int64_t repeats);
 

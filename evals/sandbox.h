@@ -33,6 +33,7 @@ struct SandboxResult {
   std::string detail;  // at most 2 KiB, valid UTF-8, control characters escaped
   double cpu_seconds = 0;
   double wall_seconds = 0;
+  int runs = 1;  // more than 1: repeated after a fault, or alone after a time-out under load
 };
 
 /// Thread-safe; runs as many programs at once as it was made for and queues the rest.

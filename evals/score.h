@@ -29,16 +29,23 @@ struct Score {
   double value = 0;              // in [0, 1]
   std::string answer;            // extracted; "" when none was found
   std::string reason;            // why, in a few words; never empty
-  Json detail;                   // benchmark's own (IFEval: strict and loose lists); null for none
+  Json detail;                   // benchmark's own (IFEval: strict and loose lists); null for none.
+                                 // "vote": what a majority over repeats counts this answer as
   std::vector<ScorePart> parts;  // empty when unscored
   friend bool operator==(const Score&, const Score&) = default;
 };
+
+/// What maj@k counts: equal votes are one answer. "" for no answer, which never has a majority.
+inline std::string vote_of(const Score& score) {
+  const Json* vote = score.detail.is_object() ? score.detail.find("vote") : nullptr;
+  return vote != nullptr && vote->is_string() ? vote->as_string() : score.answer;
+}
 
 enum class MetricKind {
   kMean,     // sum(value) / sum(count) over the samples; repeats are averaged per item first
   kMacro,    // mean over groups of the group's kMean
   kPassAtK,  // unbiased pass@k over repeats (Chen et al. 2021, eq. 1)
-  kMajAtK,   // share of items whose most frequent answer over k repeats is correct
+  kMajAtK,   // share of items whose most frequent vote over k repeats is correct
   kMeanOf,   // plain mean of other metrics, named in `of`
 };
 

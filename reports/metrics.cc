@@ -112,7 +112,7 @@ std::vector<ItemValue> item_values(const TaskData& data, const MetricFrame& fram
     ++repeats.n;
     repeats.right += value > 0 ? 1 : 0;
     if (metric.kind == "maj@k" && std::ssize(repeats.answers) < metric.k) {
-      repeats.answers.emplace_back(row.answer_hash, value);
+      repeats.answers.emplace_back(row.vote_hash, value);
     }
   }
   std::vector<ItemValue> out;

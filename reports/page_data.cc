@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "reports/compare.h"
 #include "reports/metrics.h"
 
@@ -96,6 +98,12 @@ bool is_restricted(const store::RunTaskRecord& task) {
 constexpr const char* kWithheld =
     "[withheld: the data set's authors ask that items are not published]";
 
+std::string suite_title(const store::RunRecord& run) {
+  const Json* title = run.suite.find("title");
+  return title != nullptr && title->is_string() && !title->as_string().empty() ? title->as_string()
+                                                                               : run.suite_name;
+}
+
 /// Builds the page; holds the loaded data of every run and task.
 class PageBuilder {
  public:
@@ -106,7 +114,7 @@ class PageBuilder {
   }
 
   Page build() {
-    page_.title = options_.title.empty() ? runs_.front().suite_name : options_.title;
+    page_.title = options_.title.empty() ? suite_title(runs_.front()) : options_.title;
     add_notes();
     for (std::size_t i = 0; i < runs_.size(); ++i) add_run(i);
     for (const std::string& label : labels()) add_task(label);
@@ -142,9 +150,10 @@ class PageBuilder {
         if (!task.dataset_published) own.insert(task_label(task));
       }
     }
-    for (const std::string& label : own) {
-      page_.notes.push_back(label +
-                            ": not the published data set; the score is not the benchmark's.");
+    if (!own.empty()) {
+      page_.notes.push_back(fmt::format(
+          "Not the published data sets, so these scores are not the benchmarks': {}.",
+          join(std::vector<std::string>(own.begin(), own.end()), ", ")));
     }
     for (const store::RunRecord& run : runs_) {
       if (run.status == store::RunStatus::kDone) continue;

@@ -215,7 +215,7 @@ struct ScoreRow {
   std::int64_t output_tokens = 0;
   std::uint32_t first_part = 0;  // index into TaskScores::parts
   std::uint32_t part_count = 0;
-  std::uint64_t answer_hash = 0;  // of the extracted answer, for majority votes; 0 for no answer
+  std::uint64_t vote_hash = 0;  // equal for answers that a majority counts as one; 0 for no answer
 };
 struct PartRow {
   std::uint32_t metric = 0;  // index into TaskScores::metric_names

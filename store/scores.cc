@@ -1,6 +1,7 @@
 // Scores without texts, for statistics over many samples. Each score row is checked by its digest.
 #include <cstring>
 
+#include "base/json.h"
 #include "base/random.h"
 #include "store/digests.h"
 #include "store/impl.h"
@@ -44,6 +45,18 @@ class MetricNames {
   std::unordered_map<std::int64_t, std::uint32_t> index_;
 };
 
+/// Equal for answers that a majority counts as one; 0 for no answer. A scorer that holds
+/// differently written answers equal says so in its detail.
+std::uint64_t vote_hash(std::string_view answer, std::string_view detail) {
+  std::string vote(answer);
+  if (detail.find("\"vote\"") != std::string_view::npos) {
+    const Json parsed = parse_json(detail, "score detail");
+    const Json* found = parsed.is_object() ? parsed.find("vote") : nullptr;
+    if (found != nullptr && found->is_string()) vote = found->as_string();
+  }
+  return vote.empty() ? 0 : fnv1a(vote) | 1;
+}
+
 ScoreRow read_row(const Query& row) {
   ScoreRow out;
   out.generation = row.integer(0);
@@ -60,8 +73,7 @@ ScoreRow read_row(const Query& row) {
   out.scored = verdict != Verdict::kUnscored;
   out.correct = verdict == Verdict::kCorrect;
   out.value = row.real(10);
-  const std::string_view answer = row.bytes(11);
-  out.answer_hash = answer.empty() ? 0 : fnv1a(answer) | 1;
+  out.vote_hash = vote_hash(row.bytes(11), row.bytes(13));
   return out;
 }
 

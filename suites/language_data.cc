@@ -173,7 +173,7 @@ std::unique_ptr<const evals::LanguageData> load_language_data(const LanguageFold
   data->status =
       fmt::format("sentences: {}; languages: {}",
                   sentences ? sentences->status : "ICU rules, as no Punkt model was found",
-                  profiles ? profiles->status : "none, language checks are unscored");
+                  profiles ? profiles->status : "CLD2, as no langdetect profiles were found");
   if (sentences) data->punkt = std::move(sentences->part);
   if (profiles) data->profiles = std::move(profiles->part);
   return data;

@@ -10,16 +10,6 @@
 namespace assay::suites {
 namespace {
 
-std::vector<evals::Sample> to_samples(const evals::Benchmark& benchmark,
-                                      const std::vector<datasets::Record>& records) {
-  std::vector<evals::Sample> samples;
-  samples.reserve(records.size());
-  for (const datasets::Record& record : records) {
-    for (evals::Sample& sample : benchmark.to_samples(record)) samples.push_back(std::move(sample));
-  }
-  return samples;
-}
-
 /// Reads one split, noting its digest and its bad records in the plan.
 std::vector<evals::Sample> load_samples(PlannedTask& plan, const std::string& split,
                                         const PlanOptions& options) {
@@ -30,10 +20,28 @@ std::vector<evals::Sample> load_samples(PlannedTask& plan, const std::string& sp
       plan.data_sha256.empty() ? loaded.sha256 : sha256_hex(plan.data_sha256 + " " + loaded.sha256);
   plan.published_data = plan.published_data && loaded.published;
   for (datasets::BadRecord& bad : loaded.bad) plan.bad.push_back(std::move(bad));
-  return to_samples(*plan.benchmark, loaded.records);
+  return to_samples(*plan.benchmark, loaded.records, options.skip_bad ? &plan.bad : nullptr);
 }
 
 }  // namespace
+
+std::vector<evals::Sample> to_samples(const evals::Benchmark& benchmark,
+                                      const std::vector<datasets::Record>& records,
+                                      std::vector<datasets::BadRecord>* bad) {
+  std::vector<evals::Sample> samples;
+  samples.reserve(records.size());
+  for (const datasets::Record& record : records) {
+    try {
+      for (evals::Sample& sample : benchmark.to_samples(record)) {
+        samples.push_back(std::move(sample));
+      }
+    } catch (const Error& error) {
+      if (bad == nullptr || error.kind() != ErrorKind::kInput) throw;
+      bad->push_back({.place = record.place(), .reason = error.what()});
+    }
+  }
+  return samples;
+}
 
 std::string PlannedTask::label() const {
   return fmt::format("{}@{}", benchmark->name(), protocol->name);
@@ -56,6 +64,7 @@ Json PlannedTask::definition() const {
   out.set("shots", protocol->shots.count);
   if (!options.answer_after.empty()) out.set("answer_after", options.answer_after);
   if (benchmark->manifest().restricted) out.set("restricted", true);
+  if (!bad.empty()) out.set("records_left_out", bad.size());
   return out;
 }
 

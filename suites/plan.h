@@ -41,6 +41,12 @@ struct PlannedTask {
   [[nodiscard]] Json definition() const;
 };
 
+/// In the order of the records. Throws: Error(kInput) for a record that does not fit the benchmark;
+/// with `bad`, such records are listed there instead.
+std::vector<evals::Sample> to_samples(const evals::Benchmark& benchmark,
+                                      const std::vector<datasets::Record>& records,
+                                      std::vector<datasets::BadRecord>* bad);
+
 /// Loads and chooses. Throws: Error(kInput) for data or prompt files that cannot be used, and for a
 /// choice that leaves no sample.
 PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options);

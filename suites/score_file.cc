@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "evals/ifeval/language_data.h"
 #include "evals/templates.h"
+#include "suites/plan.h"
 #include "suites/score_pool.h"
 #include "suites/summary.h"
 
@@ -190,17 +191,8 @@ ScoredFile score_file(const ScoreFileOptions& options) {
       datasets::load_split(file.benchmark->manifest(), split, options.data,
                            {.custom = options.custom_data, .skip_bad = options.skip_bad});
   file.bad = std::move(loaded.bad);
-  std::vector<evals::Sample> samples;
-  for (const datasets::Record& record : loaded.records) {
-    try {
-      for (evals::Sample& sample : file.benchmark->to_samples(record)) {
-        samples.push_back(std::move(sample));
-      }
-    } catch (const Error& error) {
-      if (!options.skip_bad || error.kind() != ErrorKind::kInput) throw;
-      file.bad.push_back({.place = record.place(), .reason = error.what()});
-    }
-  }
+  std::vector<evals::Sample> samples =
+      to_samples(*file.benchmark, loaded.records, options.skip_bad ? &file.bad : nullptr);
   if (samples.empty()) throw_input("{}: no usable record in split \"{}\"", options.task, split);
   std::shared_ptr<const evals::PublishedSet> published;
   if (!options.prompts.empty()) published = evals::load_templates(options.prompts).published;

@@ -223,7 +223,9 @@ class LocalGenerator : public Generator {
       : options_(options),
         tokenizer_(std::move(opened.tokenizer)),
         stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
-        encoder_(*tokenizer_.tokenizer, chat_choice(opened, options), options.chat_date) {
+        encoder_(*tokenizer_.tokenizer,
+                 chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
+                 options.chat_date) {
     const int threads = options.threads > 0 ? options.threads : usable_cores();
     backend_ = make_backend(opened, options, threads);
     limits_ = backend_.limits;
@@ -244,9 +246,10 @@ class LocalGenerator : public Generator {
   }
 
  private:
-  static ChatChoice chat_choice(const Opened& opened, const EngineOptions& options) {
-    const bool dummy = !opened.checkpoint && options.chat_format == "auto";
-    return choose_chat_format(dummy ? "plain" : options.chat_format, opened.tokenizer);
+  static ChatChoice chat_choice(const LoadedTokenizer& tokenizer, bool dummy,
+                                const EngineOptions& options) {
+    const bool plain = dummy && options.chat_format == "auto";
+    return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
   }
 
   void describe(const Opened& opened, int threads) {

@@ -567,6 +567,42 @@ struct CpuKernelBodies {
     decode_into(Decoder(), in, out, quads, groups);
   }
 
+  // ---- weights at load ------------------------------------------------------------------------
+
+  static void encode_e4m3(const float* x, std::int64_t count, float scale, e4m3* out) {
+    const V divisor = S::set(scale);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const V code = S::round_e4m3(S::div(load_upto(x + i, count - i), divisor));
+      if (count - i >= 16) {
+        S::store_e4m3(out + i, code);
+        continue;
+      }
+      e4m3 last[16];
+      S::store_e4m3(last, code);
+      std::memcpy(out + i, last, static_cast<std::size_t>(count - i));
+    }
+  }
+
+  static void round_bf16(const float* x, std::int64_t count, bf16* out) {
+    for (std::int64_t i = 0; i < count; i += 16) {
+      store_bf16_upto(out + i, S::round_bf16(load_upto(x + i, count - i)), count - i);
+    }
+  }
+
+  static void widen_bf16(const std::byte* in, std::int64_t count, float* out) {
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+      bf16 lanes[16];
+      std::memcpy(lanes, in + 2 * i, sizeof(lanes));
+      S::store(out + i, S::load_bf16(lanes));
+    }
+    for (; i < count; ++i) {
+      bf16 value = 0;
+      std::memcpy(&value, in + 2 * i, sizeof(value));
+      out[i] = bf16_to_float(value);
+    }
+  }
+
   static CpuKernels table(const char* name) {
     CpuKernels kernels;
     kernels.name = name;
@@ -582,6 +618,10 @@ struct CpuKernelBodies {
     kernels.add_residual = add_residual;
     kernels.logit_stats = logit_stats;
     kernels.decode_lines = decode_lines;
+    kernels.e4m3_scale_of = quantization_scale;
+    kernels.encode_e4m3 = encode_e4m3;
+    kernels.round_bf16 = round_bf16;
+    kernels.widen_bf16 = widen_bf16;
     return kernels;
   }
 };

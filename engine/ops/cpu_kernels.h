@@ -142,6 +142,15 @@ struct CpuKernels {
   /// 2]: two pairs of inputs from every four.
   void (*decode_lines)(const std::byte* in, bf16* out, std::int64_t quads,
                        std::int64_t groups) = nullptr;
+
+  // ---- weights at load ----
+  /// max |x| / 448, at least 2^-40; NaN when a value is not finite.
+  float (*e4m3_scale_of)(const float* x, std::int64_t count) = nullptr;
+  /// The codes of x / scale.
+  void (*encode_e4m3)(const float* x, std::int64_t count, float scale, e4m3* out) = nullptr;
+  void (*round_bf16)(const float* x, std::int64_t count, bf16* out) = nullptr;
+  /// BF16 to FP32; `in` need not be aligned.
+  void (*widen_bf16)(const std::byte* in, std::int64_t count, float* out) = nullptr;
 };
 
 const CpuKernels& portable_kernels();

@@ -1,5 +1,6 @@
 #include "engine/ops/gemm.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -18,12 +19,6 @@ std::int64_t bf16_index(std::int64_t row, std::int64_t k) {
 
 }  // namespace
 
-std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups) {
-  const std::int64_t in_group = row % 16;
-  return (input / 4 * groups + row / 16) * 64 + in_group / 4 * 16 + input % 4 / 2 * 8 +
-         in_group % 4 * 2 + input % 2;
-}
-
 PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t shards,
                                 std::int64_t shard_used) {
   ASSAY_CHECK(shards == 1 || shards == 2 || shards == 4 || shards == 8, "shards form a tree");
@@ -40,18 +35,30 @@ PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t
   return matrix;
 }
 
-void pack_row(PackedMatrix& matrix, std::int64_t row, std::span<const float> values, float scale) {
+void pack_row(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t row,
+              std::span<const float> values, float scale) {
   ASSAY_CHECK(static_cast<std::int64_t>(values.size()) == matrix.inputs(), "row length");
+  constexpr std::int64_t kPiece = 256;  // a multiple of a line's four inputs
   std::byte* panel = matrix.data.data() + row / kPanelRows * matrix.panel_bytes();
   const std::int64_t r = row % kPanelRows;
-  std::size_t i = 0;
   for (std::int64_t s = 0; s < matrix.shards; ++s) {
-    for (std::int64_t k = s * matrix.shard_k; k < s * matrix.shard_k + matrix.shard_used; ++k) {
-      const float value = values[i++];
+    for (std::int64_t first = 0; first < matrix.shard_used; first += kPiece) {
+      const std::int64_t count = std::min(kPiece, matrix.shard_used - first);
+      const float* from = values.data() + s * matrix.shard_used + first;
+      const std::int64_t k = s * matrix.shard_k + first;
       if (matrix.type == WeightType::kBf16) {
-        reinterpret_cast<bf16*>(panel)[bf16_index(r, k)] = float_to_bf16(value);
+        bf16 piece[kPiece] = {};
+        kernels.round_bf16(from, count, piece);
+        auto* out = reinterpret_cast<bf16*>(panel);
+        for (std::int64_t i = 0; i < count; i += 2) {
+          std::memcpy(out + bf16_index(r, k + i), piece + i, 2 * sizeof(bf16));
+        }
       } else {
-        panel[e4m3_line_index(r, k, kPanelRows / 16)] = std::byte{float_to_e4m3(value / scale)};
+        e4m3 piece[kPiece] = {};
+        kernels.encode_e4m3(from, count, scale, piece);
+        for (std::int64_t i = 0; i < count; i += 2) {
+          std::memcpy(panel + e4m3_line_index(r, k + i, kPanelRows / 16), piece + i, 2);
+        }
       }
     }
   }

@@ -47,14 +47,19 @@ struct PackedMatrix {
 
 /// Index of the code of (row, input) among the lines of 64 described above, `groups` lines of 16
 /// rows for every four inputs. A panel of a matrix has 4 groups.
-std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups);
+constexpr std::int64_t e4m3_line_index(std::int64_t row, std::int64_t input, std::int64_t groups) {
+  const std::int64_t in_group = row % 16;
+  return (input / 4 * groups + row / 16) * 64 + in_group / 4 * 16 + input % 4 / 2 * 8 +
+         in_group % 4 * 2 + input % 2;
+}
 
 /// An empty matrix with its memory. REQUIRES: shards 1, 2, 4 or 8.
 PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t shards,
                                 std::int64_t shard_used);
 /// Stores one row; E4M3 values are encode(value / scale). Different panels may be written by
 /// different threads at once.
-void pack_row(PackedMatrix& matrix, std::int64_t row, std::span<const float> values, float scale);
+void pack_row(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t row,
+              std::span<const float> values, float scale);
 /// The weight as the product uses it, without the row's scale.
 float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t input);
 /// Row `row` as BF16. REQUIRES: type kBf16, one shard; out holds inputs() values.

@@ -88,9 +88,32 @@ struct Avx2 {
     const __m256 magic = _mm256_set1_ps(0x1p14F);
     const __m256 small = _mm256_sub_ps(_mm256_add_ps(mag, magic), magic);
     const __m256 is_small = _mm256_cmp_ps(mag, _mm256_set1_ps(0x1p-6F), _CMP_LT_OQ);
-    return _mm256_or_ps(_mm256_blendv_ps(normal, small, is_small), sign);
+    // The rounding above could carry a NaN's payload into its sign.
+    return _mm256_blendv_ps(_mm256_or_ps(_mm256_blendv_ps(normal, small, is_small), sign), v,
+                            _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
   }
   static V round_e4m3(V v) { return each(round_e4m3_half, v); }
+  static void store_e4m3_half(assay::engine::e4m3* p, __m256 rounded) {
+    const __m256i raw = _mm256_castps_si256(rounded);
+    const __m256 mag = _mm256_and_ps(rounded, bits(0x7FFFFFFFU));
+    const __m256i sign = _mm256_and_si256(_mm256_srli_epi32(raw, 24), _mm256_set1_epi32(0x80));
+    const __m256i normal =
+        _mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(mag), 20), _mm256_set1_epi32(960));
+    const __m256i small = _mm256_cvttps_epi32(_mm256_mul_ps(mag, _mm256_set1_ps(0x1p9F)));
+    const __m256 is_small = _mm256_cmp_ps(mag, _mm256_set1_ps(0x1p-6F), _CMP_LT_OQ);
+    const __m256 nan = _mm256_cmp_ps(mag, mag, _CMP_UNORD_Q);
+    __m256 code =
+        _mm256_blendv_ps(_mm256_castsi256_ps(normal), _mm256_castsi256_ps(small), is_small);
+    code = _mm256_blendv_ps(code, bits(0x7FU), nan);
+    const __m256i whole = _mm256_or_si256(_mm256_castps_si256(code), sign);
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  }
+  static void store_e4m3(assay::engine::e4m3* p, V rounded) {
+    store_e4m3_half(p, rounded.a);
+    store_e4m3_half(p + 8, rounded.b);
+  }
   static P load_pairs(const bf16* p) {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16))};

@@ -66,7 +66,23 @@ struct Avx512 {
     const V small = sub(add(mag, set(0x1p14F)), set(0x1p14F));
     const __mmask16 is_small = _mm512_cmp_ps_mask(mag, set(0x1p-6F), _CMP_LT_OQ);
     const __m512i mixed = _mm512_mask_mov_epi32(normal, is_small, _mm512_castps_si512(small));
-    return _mm512_castsi512_ps(_mm512_or_si512(mixed, sign));
+    // The rounding above could carry a NaN's payload into its sign.
+    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    return _mm512_castsi512_ps(_mm512_mask_mov_epi32(_mm512_or_si512(mixed, sign), nan, bits));
+  }
+  static void store_e4m3(assay::engine::e4m3* p, V rounded) {
+    const __m512i bits = _mm512_castps_si512(rounded);
+    const V mag = abs(rounded);
+    const __m512i sign = _mm512_and_si512(_mm512_srli_epi32(bits, 24), _mm512_set1_epi32(0x80));
+    const __m512i normal =
+        _mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(mag), 20), _mm512_set1_epi32(960));
+    const __m512i small = _mm512_cvttps_epi32(mul(mag, set(0x1p9F)));
+    const __mmask16 is_small = _mm512_cmp_ps_mask(mag, set(0x1p-6F), _CMP_LT_OQ);
+    const __mmask16 nan = _mm512_cmp_ps_mask(mag, mag, _CMP_UNORD_Q);
+    __m512i code = _mm512_mask_mov_epi32(normal, is_small, small);
+    code = _mm512_mask_mov_epi32(code, nan, _mm512_set1_epi32(0x7F));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm512_cvtepi32_epi8(_mm512_or_si512(code, sign)));
   }
   static P load_pairs(const bf16* p) { return _mm512_loadu_si512(p); }
   static void store_pairs(bf16* p, P v) { _mm512_storeu_si512(p, v); }

@@ -87,6 +87,7 @@ struct Portable {
   /// The nearest E4M3 values, saturated, as FP32; NaN stays NaN.
   static V round_e4m3(const V& v) {
     return lanes([&](int i) {
+      if (std::isnan(v.x[i])) return v.x[i];
       const std::uint32_t sign = std::bit_cast<std::uint32_t>(v.x[i]) & 0x80000000U;
       float mag = std::fabs(v.x[i]);
       mag = assay::engine::kE4m3Max < mag ? assay::engine::kE4m3Max : mag;
@@ -98,6 +99,10 @@ struct Portable {
       }
       return std::bit_cast<float>(bits | sign);
     });
+  }
+  /// REQUIRES: values that are E4M3 already.
+  static void store_e4m3(assay::engine::e4m3* p, const V& rounded) {
+    for (int i = 0; i < 16; ++i) p[i] = assay::engine::float_to_e4m3(rounded.x[i]);
   }
   static P load_pairs(const bf16* p) {
     P out;

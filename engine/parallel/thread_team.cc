@@ -68,7 +68,8 @@ void pin_to_core(int index) {
   }
 }
 
-ThreadTeam::ThreadTeam(int threads, int first_core) : slots_(static_cast<std::size_t>(std::max(1, threads))) {
+ThreadTeam::ThreadTeam(int threads, int first_core)
+    : slots_(static_cast<std::size_t>(std::max(1, threads))) {
   static_assert(std::atomic<Left>::is_always_lock_free);
   ASSAY_CHECK(threads >= 1, "a team has a leader");
   for (int thread = 1; thread < threads; ++thread) {

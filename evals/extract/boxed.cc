@@ -67,6 +67,18 @@ std::optional<std::string> boxed_upstream(std::string_view response) {
   return std::string(response.substr(box->after + 1, *end - box->after - 1));
 }
 
+std::optional<std::string> boxed_opencompass(std::string_view response, bool strip_double_braces) {
+  const std::optional<Box> box = last_box(response);
+  if (!box || !response.substr(box->start).starts_with("\\boxed{")) return std::nullopt;
+  const std::optional<std::size_t> end = closing_brace(response, box->start);
+  if (!end) return std::nullopt;
+  std::string_view content = response.substr(box->after + 1, *end - box->after - 1);
+  const bool doubled = content.size() >= 2 && content.front() == '{' && content.back() == '}' &&
+                       content.find('\n') == std::string_view::npos;
+  if (strip_double_braces && doubled) content = content.substr(1, content.size() - 2);
+  return std::string(content);
+}
+
 std::optional<BoxedAnswer> boxed_lenient(std::string_view response) {
   const std::optional<Box> box = last_box(response);
   if (!box) return std::nullopt;

@@ -14,6 +14,11 @@ namespace assay::evals {
 /// Nothing when there is no box or it never closes.
 std::optional<std::string> boxed_upstream(std::string_view response);
 
+/// Content of the last \boxed{...} as OpenCompass (a5acc4bb) finds it; a "\boxed" without a brace
+/// at once, or an \fbox that comes last of all, gives nothing. `strip_double_braces`: "{{5}}" gives
+/// "5".
+std::optional<std::string> boxed_opencompass(std::string_view response, bool strip_double_braces);
+
 struct BoxedAnswer {
   std::string content;   // trimmed of ASCII blanks
   std::string leniency;  // what upstream would not have read: "space before brace", "one token",

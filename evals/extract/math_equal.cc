@@ -11,6 +11,7 @@
 #include "evals/extract/latex_tokens.h"
 #include "evals/extract/math_node.h"
 #include "evals/extract/math_scalar.h"
+#include "evals/extract/math_structure.h"
 
 namespace assay::evals {
 namespace {
@@ -19,70 +20,6 @@ using Kind = MathNode::Kind;
 using Nodes = std::vector<MathNode>;
 
 constexpr std::size_t kMaxItems = 64;
-
-bool holds_word(const MathNode& node) {
-  return node.kind == Kind::kWord || std::any_of(node.items.begin(), node.items.end(), holds_word);
-}
-
-bool holds_plus_minus(const MathNode& node) {
-  return node.kind == Kind::kPlusMinus ||
-         std::any_of(node.items.begin(), node.items.end(), holds_plus_minus);
-}
-
-/// The upper or the lower sign everywhere.
-MathNode with_sign(const MathNode& node, bool upper) {
-  MathNode out = node;
-  for (MathNode& item : out.items) item = with_sign(item, upper);
-  if (node.kind != Kind::kPlusMinus) return out;
-  if ((node.text == "+-") == upper) return std::move(out.items[0]);
-  out.kind = Kind::kNegate;
-  out.text.clear();
-  return out;
-}
-
-MathNode infinity(bool negative) {
-  MathNode node{Kind::kSymbol, "infty", {}};
-  return negative ? MathNode{Kind::kNegate, "", {node}} : node;
-}
-
-/// Inequalities in one letter as intervals; nothing for anything else.
-std::optional<MathNode> as_interval(const MathNode& node) {
-  if (node.kind != Kind::kRelation) return std::nullopt;
-  const std::vector<std::string_view> ops = split(node.text, ' ');
-  const auto letter = [](const MathNode& item) { return item.kind == Kind::kSymbol; };
-  if (ops.size() == 1 && ops[0] == "in" && letter(node.items[0])) return node.items[1];
-  const auto make = [](std::string text, MathNode low, MathNode high) {
-    return MathNode{Kind::kTuple, std::move(text), {std::move(low), std::move(high)}};
-  };
-  const auto less = [](std::string_view op) { return op == "<" || op == "<="; };
-  const auto more = [](std::string_view op) { return op == ">" || op == ">="; };
-  if (ops.size() == 1 && (less(ops[0]) || more(ops[0]))) {
-    const bool left = letter(node.items[0]) && node.items[0].text != "infty";
-    if (!left && !letter(node.items[1])) return std::nullopt;
-    const MathNode& bound = node.items[left ? 1 : 0];
-    if (less(ops[0]) == left) {
-      return make(ops[0].size() == 2 ? "(]" : "()", infinity(true), bound);
-    }
-    return make(ops[0].size() == 2 ? "[)" : "()", bound, infinity(false));
-  }
-  if (ops.size() != 2 || !letter(node.items[1])) return std::nullopt;
-  const bool rising = less(ops[0]) && less(ops[1]);
-  if (!rising && !(more(ops[0]) && more(ops[1]))) return std::nullopt;
-  const std::string_view low = rising ? ops[0] : ops[1];
-  const std::string_view high = rising ? ops[1] : ops[0];
-  const std::string text =
-      std::string(low.size() == 2 ? "[" : "(") + (high.size() == 2 ? "]" : ")");
-  return make(text, node.items[rising ? 0 : 2], node.items[rising ? 2 : 0]);
-}
-
-/// "x = value" with one letter (or f(x)) on the left.
-const MathNode* value_of_equation(const MathNode& node) {
-  if (node.kind != Kind::kRelation || node.text != "=") return nullptr;
-  const MathNode& left = node.items[0];
-  const bool named =
-      left.kind == Kind::kSymbol || (left.kind == Kind::kCall && left.text.size() == 1);
-  return named ? &node.items[1] : nullptr;
-}
 
 class Comparer {
  public:
@@ -100,6 +37,10 @@ class Comparer {
     if (a.kind == Kind::kUnion || b.kind == Kind::kUnion) {
       return a.kind == b.kind && same_unordered(a.items, b.items);
     }
+    if (options_.vector_is_tuple && is_vector(a) != is_vector(b)) {
+      const MathNode& other = is_vector(a) ? b : a;
+      if (other.kind == Kind::kTuple) return same_ordered(a.items, b.items);
+    }
     if (a.kind == Kind::kMatrix || a.kind == Kind::kTuple || a.kind == Kind::kSetMinus) {
       const bool brackets =
           a.text == b.text || (a.kind == Kind::kTuple && options_.ignore_brackets);
@@ -112,12 +53,22 @@ class Comparer {
   }
 
  private:
-  static bool is_collection(const MathNode& node) {
-    return node.kind == Kind::kList || node.kind == Kind::kSet ||
-           (holds_plus_minus(node) && node.kind != Kind::kTuple && node.kind != Kind::kRelation);
+  static bool is_vector(const MathNode& node) {
+    return node.kind == Kind::kMatrix && node.text == "1";
   }
-  static bool is_structure(const MathNode& node) {
-    return node.kind == Kind::kTuple || node.kind == Kind::kMatrix || node.kind == Kind::kSet;
+  /// A quotient of two written integers, as "2/4".
+  static bool is_written_fraction(const MathNode& node) {
+    return node.kind == Kind::kQuotient && node.items[0].kind == Kind::kNumber &&
+           node.items[1].kind == Kind::kNumber;
+  }
+  /// Decimals of a written number with a point; nothing for anything else.
+  static std::optional<std::int64_t> decimals(const MathNode& node) {
+    if (node.kind == Kind::kNegate) return decimals(node.items[0]);
+    const std::size_t point = node.text.find('.');
+    const bool plain = node.kind == Kind::kNumber && point != std::string::npos &&
+                       node.text.find_first_of("e(") == std::string::npos;
+    if (!plain) return std::nullopt;
+    return static_cast<std::int64_t>(node.text.size() - point - 1);
   }
   static bool is_clock(const MathNode& node) {
     return node.kind == Kind::kRatio || node.kind == Kind::kTime;
@@ -140,40 +91,15 @@ class Comparer {
     return first ? std::pair(*plain, other) : std::pair(other, *plain);
   }
 
-  Nodes members(const MathNode& node) {
-    Nodes out;
-    const bool collection = node.kind == Kind::kList || node.kind == Kind::kSet;
-    for (const MathNode& item : collection ? node.items : Nodes{node}) {
-      if (holds_plus_minus(item)) {
-        out.push_back(with_sign(item, true));
-        out.push_back(with_sign(item, false));
-      } else {
-        out.push_back(item);
-      }
-    }
-    return out;
-  }
-
-  /// "x=1, 2" and "x=1 or x=2" are lists of values of one letter.
-  static void strip_letter(Nodes& items) {
-    std::string letter;
-    for (const MathNode& item : items) {
-      if (item.kind != Kind::kRelation) continue;
-      if (value_of_equation(item) == nullptr || item.items[0].kind != Kind::kSymbol) return;
-      if (!letter.empty() && item.items[0].text != letter) return;
-      letter = item.items[0].text;
-    }
-    for (MathNode& item : items) {
-      if (item.kind == Kind::kRelation) item = MathNode(item.items[1]);
-    }
-  }
-
   bool same_collection(const MathNode& a, const MathNode& b) {
+    const bool kinds = (a.kind == Kind::kSet && b.kind == Kind::kList) ||
+                       (a.kind == Kind::kList && b.kind == Kind::kSet);
+    if (kinds && !options_.set_is_list) return false;
     if (!options_.plus_minus_is_list && holds_plus_minus(a) != holds_plus_minus(b)) return false;
     const MathNode* left = value_of_equation(a);
     const MathNode* right = value_of_equation(b);
-    Nodes first = members(left != nullptr && right == nullptr ? *left : a);
-    Nodes second = members(right != nullptr && left == nullptr ? *right : b);
+    Nodes first = members_of(left != nullptr && right == nullptr ? *left : a);
+    Nodes second = members_of(right != nullptr && left == nullptr ? *right : b);
     const bool brackets = first.size() == 1 || second.size() == 1;
     if (brackets && options_.ignore_brackets) {
       if (first.size() == 1 && first[0].kind == Kind::kTuple) first = Nodes(first[0].items);
@@ -352,7 +278,21 @@ class Comparer {
     return false;
   }
 
+  /// Half a unit of the last decimal of one side apart, at most.
+  bool rounds_to(MathField& field, const MathNode& decimal, const Fraction& difference) const {
+    const std::optional<std::int64_t> places = decimals(decimal);
+    if (!options_.rounded_is_equal || !places || *places > 50) return false;
+    const Fraction two{Poly(2), Poly(1)};
+    const Fraction half = field.divide(
+        {Poly(1), Poly(1)}, field.multiply(two, field.power({Poly(10), Poly(1)}, *places)));
+    return field.sign(field.subtract(half, difference)).value_or(-1) >= 0 &&
+           field.sign(field.add(half, difference)).value_or(-1) >= 0;
+  }
+
   bool same_scalar(const MathNode& a, const MathNode& b) {
+    if (!options_.unreduced_is_equal && is_written_fraction(a) && is_written_fraction(b)) {
+      return a.items[0].text == b.items[0].text && a.items[1].text == b.items[1].text;
+    }
     try {
       MathField field;
       MathScalar left = evaluate_scalar(field, a);
@@ -368,7 +308,9 @@ class Comparer {
               field.multiply(side->value, field.divide(field.symbol("pi"), {Poly(180), Poly(1)}));
         }
       }
-      return field.equal(left.value, right.value);
+      const Fraction difference = field.subtract(left.value, right.value);
+      if (field.is_zero(difference)) return true;
+      return rounds_to(field, a, difference) || rounds_to(field, b, difference);
     } catch (const MathRefused&) {
       return false;
     }
@@ -383,7 +325,7 @@ bool same_parsed(std::string_view gold, std::string_view prediction, CommaReadin
   const std::optional<ParsedMath> b = parse_math(prediction, reading);
   if (!a || !b) return false;
   list_possible = (a->ambiguous_comma || b->ambiguous_comma) && (a->has_list || b->has_list);
-  return Comparer(options).same(a->node, b->node);
+  return Comparer(options).same(with_matrix_arithmetic(a->node), with_matrix_arithmetic(b->node));
 }
 
 /// Answers in words: what is left when wrappers, blanks and points are gone.
@@ -402,6 +344,26 @@ bool same_words(std::string_view gold, std::string_view prediction) {
 }
 
 }  // namespace
+
+std::span<const MathEqualRule> math_equal_rules() {
+  using Options = MathEqualOptions;
+  static constexpr MathEqualRule kRules[] = {
+      {"percent_is_hundredth", &Options::percent_is_hundredth},
+      {"degrees_are_radians", &Options::degrees_are_radians},
+      {"rounded_is_equal", &Options::rounded_is_equal},
+      {"unreduced_is_equal", &Options::unreduced_is_equal},
+      {"ignore_brackets", &Options::ignore_brackets},
+      {"vector_is_tuple", &Options::vector_is_tuple},
+      {"set_is_list", &Options::set_is_list},
+      {"ignore_base", &Options::ignore_base},
+      {"ratio_is_fraction", &Options::ratio_is_fraction},
+      {"equation_is_value", &Options::equation_is_value},
+      {"inequality_is_interval", &Options::inequality_is_interval},
+      {"plus_minus_is_list", &Options::plus_minus_is_list},
+      {"differing_units_equal", &Options::differing_units_equal},
+  };
+  return kRules;
+}
 
 bool math_equal(std::string_view gold, std::string_view prediction,
                 const MathEqualOptions& options) {

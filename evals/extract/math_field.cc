@@ -2,30 +2,24 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 namespace assay::evals {
 namespace {
 
 constexpr slong kMaxTerms = 2000;
 constexpr std::int64_t kMaxBits = 40'000;
-constexpr ulong kTrialPrimes = 2000;
 constexpr std::array<long, 4> kPrecisions = {64, 256, 1024, 4096};
-
-const fmpz_mpoly_ctx_struct* context() { return poly_context(); }
 
 std::int64_t bits_of(const Poly& value) {
   return std::abs(static_cast<std::int64_t>(fmpz_mpoly_max_bits(value.get())));
 }
 
-slong variable(std::size_t index) { return kPolyVariables - 1 - static_cast<slong>(index); }
-
 Poly plus(const Poly& a, const Poly& b, bool negate) {
   Poly out;
   if (negate) {
-    fmpz_mpoly_sub(out.get(), a.get(), b.get(), context());
+    fmpz_mpoly_sub(out.get(), a.get(), b.get(), poly_context());
   } else {
-    fmpz_mpoly_add(out.get(), a.get(), b.get(), context());
+    fmpz_mpoly_add(out.get(), a.get(), b.get(), poly_context());
   }
   return out;
 }
@@ -41,14 +35,18 @@ Poly MathField::product(const Poly& a, const Poly& b) {
   const std::int64_t limbs = (1 + bits_of(a) / 64) * (1 + bits_of(b) / 64);
   charge(a.terms() * b.terms() * limbs + 1);
   Poly out;
-  fmpz_mpoly_mul(out.get(), a.get(), b.get(), context());
+  fmpz_mpoly_mul(out.get(), a.get(), b.get(), poly_context());
   if (out.terms() > kMaxTerms || bits_of(out) > kMaxBits) throw MathRefused{};
   return out;
 }
 
+slong MathField::variable(std::size_t index) {
+  return kPolyVariables - 1 - static_cast<slong>(index);
+}
+
 Poly MathField::generator(std::size_t index) const {
   Poly out;
-  fmpz_mpoly_gen(out.get(), variable(index), context());
+  fmpz_mpoly_gen(out.get(), variable(index), poly_context());
   return out;
 }
 
@@ -64,14 +62,15 @@ Poly MathField::reduce(Poly value) {
   for (std::size_t index = generators_.size(); index-- > 0;) {
     const Generator& made = generators_[index];
     if (made.degree == 0) continue;
-    if (fmpz_mpoly_degree_si(value.get(), variable(index), context()) < made.degree) continue;
+    if (fmpz_mpoly_degree_si(value.get(), variable(index), poly_context()) < made.degree) continue;
     charge(value.terms() * made.relation.terms() * (1 + bits_of(value) / 64) * 8);
     Poly divisor = generator(index);
-    fmpz_mpoly_pow_ui(divisor.get(), divisor.get(), static_cast<ulong>(made.degree), context());
+    fmpz_mpoly_pow_ui(divisor.get(), divisor.get(), static_cast<ulong>(made.degree),
+                      poly_context());
     divisor = plus(divisor, made.relation, true);
     Poly quotient;
     Poly rest;
-    fmpz_mpoly_divrem(quotient.get(), rest.get(), value.get(), divisor.get(), context());
+    fmpz_mpoly_divrem(quotient.get(), rest.get(), value.get(), divisor.get(), poly_context());
     value = std::move(rest);
     if (value.terms() > kMaxTerms || bits_of(value) > kMaxBits) throw MathRefused{};
   }
@@ -85,18 +84,18 @@ Fraction MathField::tidy(Fraction value) {
   if (value.num.terms() * value.den.terms() <= 400) {
     Poly common;
     charge(value.num.terms() * value.den.terms() * 50);
-    if (fmpz_mpoly_gcd(common.get(), value.num.get(), value.den.get(), context()) != 0 &&
+    if (fmpz_mpoly_gcd(common.get(), value.num.get(), value.den.get(), poly_context()) != 0 &&
         !common.zero()) {
-      fmpz_mpoly_divides(value.num.get(), value.num.get(), common.get(), context());
-      fmpz_mpoly_divides(value.den.get(), value.den.get(), common.get(), context());
+      fmpz_mpoly_divides(value.num.get(), value.num.get(), common.get(), poly_context());
+      fmpz_mpoly_divides(value.den.get(), value.den.get(), common.get(), poly_context());
     }
   }
   if (value.den.terms() > 0) {
     Integer lead;
-    fmpz_mpoly_get_term_coeff_fmpz(lead.get(), value.den.get(), 0, context());
+    fmpz_mpoly_get_term_coeff_fmpz(lead.get(), value.den.get(), 0, poly_context());
     if (fmpz_sgn(lead.get()) < 0) {
-      fmpz_mpoly_neg(value.num.get(), value.num.get(), context());
-      fmpz_mpoly_neg(value.den.get(), value.den.get(), context());
+      fmpz_mpoly_neg(value.num.get(), value.num.get(), poly_context());
+      fmpz_mpoly_neg(value.den.get(), value.den.get(), poly_context());
     }
   }
   return value;
@@ -165,6 +164,16 @@ Fraction MathField::call(const std::string& name, const std::vector<Fraction>& a
   return {generator(add_generator(std::move(made))), Poly(1)};
 }
 
+std::vector<MathField::Term> MathField::terms(const Poly& value) {
+  std::vector<Term> out(static_cast<std::size_t>(value.terms()));
+  for (std::size_t at = 0; at < out.size(); ++at) {
+    const auto index = static_cast<slong>(at);
+    fmpz_mpoly_get_term_coeff_fmpz(out[at].coefficient.get(), value.get(), index, poly_context());
+    fmpz_mpoly_get_term_monomial(out[at].monomial.get(), value.get(), index, poly_context());
+  }
+  return out;
+}
+
 bool MathField::is_zero(const Fraction& value) { return reduce(value.num).zero(); }
 
 bool MathField::is_rational(const Fraction& value) {
@@ -183,107 +192,6 @@ bool MathField::proportional(const Fraction& a, const Fraction& b, bool positive
   const Fraction ratio = divide(a, b);
   if (!is_rational(ratio)) return false;
   return !positive || fmpz_sgn(ratio.num.integer().get()) > 0;
-}
-
-Poly MathField::prime_root(const Poly& prime, std::int64_t k, std::int64_t exponent) {
-  const Fraction value{prime, Poly(1)};
-  const std::string name = "root" + std::to_string(k);
-  std::size_t found = generators_.size();
-  for (std::size_t index = 0; index < generators_.size(); ++index) {
-    const Generator& made = generators_[index];
-    if (made.name == name && made.radicand.num == prime && made.radicand.den == Poly(1)) {
-      found = index;
-    }
-  }
-  if (found == generators_.size()) {
-    Generator made{
-        .name = name, .arguments = {value}, .degree = k, .relation = prime, .radicand = value};
-    found = add_generator(std::move(made));
-  }
-  Poly out = generator(found);
-  fmpz_mpoly_pow_ui(out.get(), out.get(), static_cast<ulong>(exponent), context());
-  return out;
-}
-
-/// Root of a positive integer: primes up to a bound one by one, what is left as if it were prime.
-Fraction MathField::integer_root(const Poly& integer, std::int64_t k) {
-  Integer rest = integer.integer();
-  if (fmpz_bits(rest.get()) > 4096) throw MathRefused{};
-  charge(100 * static_cast<std::int64_t>(fmpz_bits(rest.get())) + 1000);
-  Fraction out{Poly(1), Poly(1)};
-  const auto take = [&](const Integer& prime, std::int64_t count) {
-    Poly whole{prime};
-    out = multiply(out, power({whole, Poly(1)}, count / k));
-    const std::int64_t left = count % k;
-    if (left == 0) return;
-    const std::int64_t common = std::gcd(left, k);
-    out = multiply(out, {prime_root(whole, k / common, left / common), Poly(1)});
-  };
-  for (ulong prime = 2; prime < kTrialPrimes && fmpz_is_one(rest.get()) == 0; ++prime) {
-    Integer divisor(static_cast<slong>(prime));
-    std::int64_t count = 0;
-    while (fmpz_divisible(rest.get(), divisor.get()) != 0) {
-      fmpz_divexact(rest.get(), rest.get(), divisor.get());
-      ++count;
-    }
-    if (count > 0) take(divisor, count);
-  }
-  if (fmpz_is_one(rest.get()) != 0) return out;
-  Integer base;
-  const int exponent = fmpz_is_perfect_power(base.get(), rest.get());
-  exponent > 0 ? take(base, exponent) : take(rest, 1);
-  return out;
-}
-
-/// A generator r with r^k = n d^(k-1), where the radicand is n / d; the root is r / d.
-Fraction MathField::general_root(const Fraction& value, std::int64_t k) {
-  const std::string name = "root" + std::to_string(k);
-  for (std::size_t index = 0; index < generators_.size(); ++index) {
-    if (generators_[index].name != name) continue;
-    const Fraction known = generators_[index].radicand;
-    if (!equal(known, value)) continue;
-    return tidy({generator(index), generators_[index].scale});
-  }
-  Poly relation = value.num;
-  for (std::int64_t step = 1; step < k; ++step) relation = product(relation, value.den);
-  relation = reduce(std::move(relation));
-  if (relation.terms() > 64) throw MathRefused{};
-  Generator made{.name = name,
-                 .arguments = {value},
-                 .degree = k,
-                 .relation = relation,
-                 .radicand = value,
-                 .scale = value.den};
-  const std::size_t index = add_generator(std::move(made));
-  return tidy({generator(index), value.den});
-}
-
-Fraction MathField::root(const Fraction& value, std::int64_t k) {
-  if (k < 1 || k > 24) throw MathRefused{};
-  if (k == 1 || is_zero(value)) return value;
-  const std::optional<int> side = sign(value);
-  if (side && *side < 0) {
-    const Fraction positive = root(subtract({Poly(0), Poly(1)}, value), k);
-    if (k % 2 == 1) return subtract({Poly(0), Poly(1)}, positive);
-    if (k == 2) return multiply(symbol("i"), positive);
-    throw MathRefused{};
-  }
-  // Positive content comes out of the root: n / d = (c / d) (n / c), c and d integers.
-  Integer content;
-  Integer common;
-  for (slong term = 0; term < value.num.terms(); ++term) {
-    Integer coefficient;
-    fmpz_mpoly_get_term_coeff_fmpz(coefficient.get(), value.num.get(), term, context());
-    fmpz_gcd(common.get(), common.get(), coefficient.get());
-  }
-  content = common;
-  const bool integer_den = value.den.constant();
-  Fraction outer = integer_root(Poly(content), k);
-  if (integer_den) outer = divide(outer, integer_root(value.den, k));
-  Fraction inner{value.num, integer_den ? Poly(1) : value.den};
-  fmpz_mpoly_scalar_divexact_fmpz(inner.num.get(), inner.num.get(), content.get(), context());
-  if (inner.num == Poly(1) && inner.den == Poly(1)) return outer;
-  return multiply(outer, general_root(inner, k));
 }
 
 std::optional<Fraction> MathField::log_rational(const Fraction& value) {
@@ -328,6 +236,12 @@ bool MathField::enclose_generator(std::size_t index, long bits, Ball& ball) {
     arb_log(ball.get(), ball.get(), bits);
     return arb_is_finite(ball.get()) != 0;
   }
+  if (made.name == "cos" || made.name == "sin") {
+    if (!enclose(made.arguments[0], bits, ball)) return false;
+    made.name == "cos" ? arb_cos(ball.get(), ball.get(), bits)
+                       : arb_sin(ball.get(), ball.get(), bits);
+    return true;
+  }
   if (made.name.starts_with("root") && made.degree > 0) {
     Ball scale;
     if (!enclose(made.radicand, bits, ball) || !enclose(made.scale, bits, scale)) return false;
@@ -345,11 +259,11 @@ bool MathField::enclose(const Poly& value, long bits, Ball& ball) {
   arb_zero(ball.get());
   for (slong at = 0; at < value.terms(); ++at) {
     Integer coefficient;
-    fmpz_mpoly_get_term_coeff_fmpz(coefficient.get(), value.get(), at, context());
+    fmpz_mpoly_get_term_coeff_fmpz(coefficient.get(), value.get(), at, poly_context());
     arb_set_fmpz(term.get(), coefficient.get());
     for (std::size_t index = 0; index < generators_.size(); ++index) {
       const ulong exponent =
-          fmpz_mpoly_get_term_var_exp_ui(value.get(), at, variable(index), context());
+          fmpz_mpoly_get_term_var_exp_ui(value.get(), at, variable(index), poly_context());
       if (exponent == 0) continue;
       charge(bits);
       if (!enclose_generator(index, bits, factor)) return false;

@@ -15,6 +15,9 @@
 
 namespace assay::evals {
 
+/// Primes below are divided out one by one; what is left counts as if it were prime.
+constexpr ulong kTrialPrimes = 2000;
+
 /// The comparison would need more than the bounds allow, or has no meaning (division by zero).
 struct MathRefused {};
 
@@ -36,6 +39,16 @@ class MathField {
   Fraction symbol(const std::string& name);
   /// A generator known by function and arguments; equal arguments give the same one.
   Fraction call(const std::string& name, const std::vector<Fraction>& arguments);
+  /// The absolute value of a complex constant whose parts are real; nothing for anything else.
+  std::optional<Fraction> modulus(const Fraction& value);
+  /// One text for equal values wherever the relations of quadratic generators are enough to show
+  /// it; different values never share one.
+  std::string canonical(const Fraction& value);
+  struct Term {
+    Integer coefficient;
+    Poly monomial;
+  };
+  static std::vector<Term> terms(const Poly& value);
   /// Logarithm of a positive rational as a sum over primes.
   std::optional<Fraction> log_rational(const Fraction& value);
 
@@ -66,10 +79,16 @@ class MathField {
   Poly reduce(Poly value);
   Fraction tidy(Fraction value);
   Poly generator(std::size_t index) const;
+  static slong variable(std::size_t index);
   std::size_t add_generator(Generator generator);
   Poly prime_root(const Poly& prime, std::int64_t k, std::int64_t exponent);
   Fraction integer_root(const Poly& integer, std::int64_t k);
   Fraction general_root(const Fraction& value, std::int64_t k);
+  /// The square root of a + b as a sum of two roots, where a and b^2 are rational and fit.
+  std::optional<Fraction> denested_root(const Fraction& value);
+  /// `value` with the sign of a generator of degree 2 turned.
+  Poly conjugate(const Poly& value, std::size_t index) const;
+  std::string canonical(const Poly& value);
   /// A certified enclosure of a real constant; false where a generator has no value.
   bool enclose(const Fraction& value, long bits, Ball& ball);
   bool enclose(const Poly& value, long bits, Ball& ball);

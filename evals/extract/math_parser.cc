@@ -44,6 +44,11 @@ class Parser {
   bool number() const { return now().kind == Token::Kind::kNumber; }
   bool take_sign(std::string_view text) { return sign(text) && ++at_ > 0; }
   bool take_command(std::string_view text) { return command(text) && ++at_ > 0; }
+  /// The text of the next token, whatever it is; the end is none.
+  const std::string& take() {
+    if (at_end()) throw SyntaxError{};
+    return tokens_[at_++].text;
+  }
   void expect_sign(std::string_view text) {
     if (!take_sign(text)) throw SyntaxError{};
   }
@@ -82,9 +87,7 @@ class Parser {
   }
 
   std::string relation_operator() {
-    if (now().kind == Token::Kind::kSign && (sign("=") || sign("<") || sign(">"))) {
-      return tokens_[at_++].text;
-    }
+    if (sign("=") || sign("<") || sign(">")) return take();
     if (now().kind != Token::Kind::kCommand) return "";
     std::string meaning(relation_meaning(now().text));
     if (!meaning.empty()) ++at_;
@@ -209,8 +212,7 @@ class Parser {
 
   MathNode unit(MathNode left) {
     std::string text;
-    while (now().kind == Token::Kind::kWord)
-      text += (text.empty() ? "" : " ") + tokens_[at_++].text;
+    while (now().kind == Token::Kind::kWord) text += (text.empty() ? "" : " ") + take();
     if (take_sign("^")) text += "^" + script_text();
     return make(left.kind == Kind::kWord ? Kind::kWord : Kind::kUnit, text, {std::move(left)});
   }
@@ -256,12 +258,8 @@ class Parser {
   /// A subscript or a unit's power as text.
   std::string script_text() {
     std::string out;
-    if (!take_sign("{")) return tokens_[at_++].text;
-    while (!sign("}")) {
-      if (at_end()) throw SyntaxError{};
-      out += tokens_[at_++].text;
-    }
-    ++at_;
+    if (!take_sign("{")) return take();
+    while (!take_sign("}")) out += take();
     return out;
   }
 
@@ -307,7 +305,7 @@ class Parser {
   }
 
   MathNode number_atom() {
-    std::string text = tokens_[at_++].text;
+    std::string text = take();
     if (command("overline") && text.find('.') != std::string::npos) {
       ++at_;
       return make(Kind::kNumber, text + "(" + script_text() + ")");
@@ -318,7 +316,7 @@ class Parser {
       ++letters;
     }
     if (ahead(letters).text == "_" && ahead(letters).kind == Token::Kind::kSign) {
-      for (; letters > 0; --letters) text += tokens_[at_++].text;
+      for (; letters > 0; --letters) text += take();
       ++at_;
       return make(Kind::kBased, text + "_" + script_text());
     }
@@ -352,11 +350,11 @@ class Parser {
 
   MathNode bracket() {
     const int bars = std::exchange(bars_, 0);
-    const std::string open = tokens_[at_++].text;
+    const std::string open = take();
     std::vector<MathNode> items = items_until_end();
     bars_ = bars;
     if (!sign(")") && !sign("]")) throw SyntaxError{};
-    const std::string close = tokens_[at_++].text;
+    const std::string close = take();
     if (items.size() == 1) return std::move(items[0]);
     return make(Kind::kTuple, open + close, std::move(items));
   }

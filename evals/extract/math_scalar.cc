@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "evals/extract/math_functions.h"
 
 namespace assay::evals {
 namespace {
@@ -104,17 +105,12 @@ class Evaluator {
   Fraction power(const MathNode& node) {
     const Fraction base = eval(node.items[0]);
     const Fraction exponent = eval(node.items[1]);
-    if (!MathField::is_rational(exponent)) return symbolic_power(base, exponent);
+    if (!MathField::is_rational(exponent)) return symbolic_power(field_, base, exponent);
     const std::optional<std::int64_t> top = MathField::small_integer({exponent.num, Poly(1)});
     const std::optional<std::int64_t> bottom = MathField::small_integer({exponent.den, Poly(1)});
     const bool huge = !top || !bottom || *top > 5000 || *top < -5000 || *bottom > 24;
     if (huge) return field_.call("power", {base, exponent});
     return field_.power(field_.root(base, *bottom), *top);
-  }
-
-  /// b^(c + m) = b^c b^m for an integer constant c, so that 2^(x+1) meets 2 * 2^x.
-  Fraction symbolic_power(const Fraction& base, const Fraction& exponent) {
-    return field_.call("power", {base, exponent});
   }
 
   Fraction call(const MathNode& node) {
@@ -129,9 +125,12 @@ class Evaluator {
     if (name == "abs") return absolute(eval(node.items[0]));
     if (name == "floor" || name == "ceil") return rounded(name, eval(node.items[0]));
     if (name == "log" || name == "ln" || name == "lg") return logarithm(node);
-    if (name == "exp") return field_.call("power", {field_.symbol("e"), eval(node.items[0])});
+    if (name == "exp") return symbolic_power(field_, field_.symbol("e"), eval(node.items[0]));
     static const std::set<std::string> kAngles = {"sin", "cos", "tan", "cot", "sec", "csc"};
     if (kAngles.contains(name)) return trigonometric(name, eval(node.items[0], true));
+    if (name == "arcsin" || name == "arccos" || name == "arctan") {
+      if (const auto angle = inverse_of(field_, name, eval(node.items[0]))) return *angle;
+    }
     std::vector<Fraction> arguments;
     for (const MathNode& item : node.items) arguments.push_back(eval(item));
     return field_.call(name, arguments);
@@ -161,6 +160,7 @@ class Evaluator {
   Fraction absolute(const Fraction& value) {
     const std::optional<int> sign = field_.sign(value);
     if (sign) return *sign < 0 ? field_.subtract(whole(0), value) : value;
+    if (const std::optional<Fraction> modulus = field_.modulus(value)) return *modulus;
     return field_.call("abs", {value});
   }
 
@@ -191,42 +191,8 @@ class Evaluator {
     return field_.divide(top, natural_log(base));
   }
 
-  /// cos of twelve fifteen-degree steps from 0 on; nothing for other angles.
-  Fraction cosine_of_step(std::int64_t step) {
-    step = ((step % 24) + 24) % 24;
-    if (step > 12) step = 24 - step;
-    if (step > 6) return field_.subtract(whole(0), cosine_of_step(12 - step));
-    const auto root = [&](slong value) { return field_.root(whole(value), 2); };
-    switch (step) {
-      case 0:
-        return whole(1);
-      case 1:
-        return field_.divide(field_.add(root(6), root(2)), whole(4));
-      case 2:
-        return field_.divide(root(3), whole(2));
-      case 3:
-        return field_.divide(root(2), whole(2));
-      case 4:
-        return field_.divide(whole(1), whole(2));
-      case 5:
-        return field_.divide(field_.subtract(root(6), root(2)), whole(4));
-      default:
-        return whole(0);
-    }
-  }
-
   Fraction trigonometric(const std::string& name, const Fraction& angle) {
-    Fraction sine;
-    Fraction cosine;
-    const Fraction steps = field_.divide(field_.multiply(angle, whole(12)), field_.symbol("pi"));
-    const std::optional<std::int64_t> step = MathField::small_integer(steps);
-    if (step) {
-      cosine = cosine_of_step(*step);
-      sine = cosine_of_step(6 - *step % 24);
-    } else {
-      cosine = field_.call("cos", {angle});
-      sine = field_.call("sin", {angle});
-    }
+    const auto& [cosine, sine] = cos_sin(field_, angle);
     if (name == "sin") return sine;
     if (name == "cos") return cosine;
     if (name == "tan") return field_.divide(sine, cosine);

@@ -204,6 +204,11 @@ class Gpqa : public Benchmark {
     Json shown{Json::Array{}};
     for (const std::size_t index : order) shown.push_back(index);
     score.detail.set("order", std::move(shown));
+    // Each repeat has its own order: what is voted for is the answer, not its letter.
+    const std::size_t position =
+        score.answer.size() == 1 ? static_cast<std::size_t>(score.answer[0] - 'A') : order.size();
+    if (position < order.size())
+      score.detail.set("vote", fmt::format("answer {}", order[position]));
     score.detail.set("target", target);
     return score;
   }

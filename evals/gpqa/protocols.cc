@@ -2,18 +2,15 @@
 
 #include <vector>
 
+#include "evals/protocol_table.h"
+
 namespace assay::evals::gpqa {
 namespace {
 
-const MetricSpec kAccuracy = {
-    .name = "accuracy", .kind = MetricKind::kMean, .part = "accuracy", .of = {}};
-const MetricSpec kFlexible = {
-    .name = "accuracy_flexible", .kind = MetricKind::kMean, .part = "flexible", .of = {}};
+const MetricSpec kAccuracy = mean_metric("accuracy", "accuracy");
+const MetricSpec kFlexible = mean_metric("accuracy_flexible", "flexible");
 
-struct Entry {
-  Protocol protocol;
-  Rules rules;
-};
+using Entry = ProtocolEntry<Rules>;
 
 Entry make(std::string name, std::string title, int max_tokens, const Rules& rules) {
   Protocol protocol{.name = std::move(name),
@@ -67,33 +64,15 @@ std::vector<Entry> entries() {
   };
 }
 
-struct Table {
-  std::vector<Protocol> protocols;
-  std::vector<Rules> rules;
-};
-
-const Table& table() {
-  static const Table kTable = [] {
-    Table built;
-    for (const Entry& entry : entries()) {
-      built.protocols.push_back(entry.protocol);
-      built.rules.push_back(entry.rules);
-    }
-    return built;
-  }();
+const ProtocolTable<Rules>& table() {
+  static const ProtocolTable<Rules> kTable(entries());
   return kTable;
 }
 
 }  // namespace
 
-std::span<const Protocol> protocols() { return table().protocols; }
+std::span<const Protocol> protocols() { return table().protocols(); }
 
-const Rules& rules_of(const Protocol* protocol) {
-  const Table& all = table();
-  for (std::size_t i = 0; i < all.protocols.size(); ++i) {
-    if (protocol != nullptr && protocol->name == all.protocols[i].name) return all.rules[i];
-  }
-  return all.rules.front();
-}
+const Rules& rules_of(const Protocol* protocol) { return table().of(protocol); }
 
 }  // namespace assay::evals::gpqa

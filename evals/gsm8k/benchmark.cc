@@ -209,6 +209,11 @@ class Gsm8k : public Benchmark {
         part("accuracy", right), part("strict", strict),
         part("flexible", gsm8k_lm_eval_match(gsm8k_lm_eval_flexible(response.text), sample.target)),
         part("number", number && gsm8k::number_match(*number, sample.target))};
+    if (rules.match == gsm8k::number_match) {
+      if (const auto whole = whole_number_text(answer); whole && *whole != answer) {
+        score.detail.set("vote", *whole);
+      }
+    }
     score.detail.set("strict", strict);
     score.detail.set("flexible", score.parts[2].value > 0);
     score.detail.set("number", score.parts[3].value > 0);

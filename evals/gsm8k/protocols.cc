@@ -7,16 +7,14 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "evals/extract/number_answer.h"
+#include "evals/protocol_table.h"
 
 namespace assay::evals::gsm8k {
 namespace {
 
 const std::vector<MetricSpec> kMetrics = {
-    {.name = "accuracy", .kind = MetricKind::kMean, .part = "accuracy", .of = {}},
-    {.name = "accuracy_strict", .kind = MetricKind::kMean, .part = "strict", .of = {}},
-    {.name = "accuracy_flexible", .kind = MetricKind::kMean, .part = "flexible", .of = {}},
-    {.name = "accuracy_number", .kind = MetricKind::kMean, .part = "number", .of = {}},
-};
+    mean_metric("accuracy", "accuracy"), mean_metric("accuracy_strict", "strict"),
+    mean_metric("accuracy_flexible", "flexible"), mean_metric("accuracy_number", "number")};
 
 const std::vector<std::string> kTurnStops = {
     "<|eot_id|>", "<|start_header_id|>user<|end_header_id|>", "Q:", "</s>", "<|im_end|>"};
@@ -31,10 +29,7 @@ bool string_match(std::string_view answer, std::string_view gold) {
   return answer == replace_all(gold, ",", "");
 }
 
-struct Entry {
-  Protocol protocol;
-  Rules rules;
-};
+using Entry = ProtocolEntry<Rules>;
 
 Protocol make(std::string name, std::string title, ShotRule shots, SamplingDefaults sampling) {
   return {.name = std::move(name),
@@ -42,15 +37,6 @@ Protocol make(std::string name, std::string title, ShotRule shots, SamplingDefau
           .shots = std::move(shots),
           .sampling = std::move(sampling),
           .metrics = kMetrics};
-}
-
-Protocol with_file(Protocol protocol) {
-  protocol.needs_templates = true;
-  return protocol;
-}
-
-SamplingDefaults limits(int max_tokens, std::vector<std::string> stop = {}) {
-  return {.max_tokens = max_tokens, .stop = std::move(stop)};
 }
 
 std::vector<Entry> own_entries() {
@@ -103,22 +89,8 @@ std::vector<Entry> reference_entries() {
   };
 }
 
-struct Table {
-  std::vector<Protocol> protocols;
-  std::vector<Rules> rules;
-};
-
-const Table& table() {
-  static const Table kTable = [] {
-    Table built;
-    for (const auto& entries : {own_entries(), reference_entries()}) {
-      for (const Entry& entry : entries) {
-        built.protocols.push_back(entry.protocol);
-        built.rules.push_back(entry.rules);
-      }
-    }
-    return built;
-  }();
+const ProtocolTable<Rules>& table() {
+  static const ProtocolTable<Rules> kTable(joined(own_entries(), reference_entries()));
   return kTable;
 }
 
@@ -139,15 +111,9 @@ std::size_t after_last_cue(std::string_view text) {
 
 }  // namespace
 
-std::span<const Protocol> protocols() { return table().protocols; }
+std::span<const Protocol> protocols() { return table().protocols(); }
 
-const Rules& rules_of(const Protocol* protocol) {
-  const Table& all = table();
-  for (std::size_t i = 0; i < all.protocols.size(); ++i) {
-    if (protocol != nullptr && protocol->name == all.protocols[i].name) return all.rules[i];
-  }
-  return all.rules.front();
-}
+const Rules& rules_of(const Protocol* protocol) { return table().of(protocol); }
 
 std::string own_answer(std::string_view response) {
   const std::size_t start = after_last_cue(response);

@@ -6,65 +6,21 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "evals/humaneval/code.h"
+#include "evals/extract/python_text.h"
 #include "evals/humaneval/manifest.h"
+#include "evals/humaneval/protocols.h"
 #include "evals/templates.h"
 
 namespace assay::evals {
 namespace {
 
 using humaneval::Code;
+using humaneval::Layout;
 using humaneval::Problem;
-
-std::vector<MetricSpec> pass_metrics(std::initializer_list<int> ks) {
-  std::vector<MetricSpec> metrics;
-  for (const int k : ks) {
-    metrics.push_back({.name = fmt::format("pass@{}", k),
-                       .kind = MetricKind::kPassAtK,
-                       .part = "pass",
-                       .k = k,
-                       .of = {}});
-  }
-  return metrics;
-}
-
-const std::vector<std::string> kCompletionStops = {"\nclass", "\ndef", "\n#", "\nif", "\nprint"};
-
-Protocol make(std::string name, std::string title, bool needs_templates,
-              std::vector<std::string> stop = {}) {
-  Protocol protocol;
-  protocol.name = std::move(name);
-  protocol.title = std::move(title);
-  protocol.needs_templates = needs_templates;
-  protocol.sampling = {.max_tokens = 1024, .stop = std::move(stop)};
-  protocol.metrics = pass_metrics({1, 2, 5, 10, 100});
-  return protocol;
-}
-
-const std::vector<Protocol>& all_protocols() {
-  static const std::vector<Protocol> kProtocols = {
-      make("assay", "our own words as a chat turn; code from the answer's fence", false),
-      make("completion", "the bare prompt for base models, the original's stop strings", false,
-           kCompletionStops),
-      make("meta", "Meta's wording, the prompt repeated in the assistant's opened fence", true,
-           {"```"}),
-      make("simple-evals", "simple-evals' sentence; its own way to the body", true),
-      make("lm-eval-instruct", "lm-eval humaneval_instruct: Meta's wording, cut at a fence", true,
-           kCompletionStops),
-  };
-  return kProtocols;
-}
-
-std::string_view protocol_name(const Protocol* protocol) {
-  return protocol == nullptr ? std::string_view("assay") : std::string_view(protocol->name);
-}
+using humaneval::Rules;
 
 Code program_of(std::string_view text, const Problem& problem, const Protocol* protocol) {
-  const std::string_view name = protocol_name(protocol);
-  if (name == "completion") return humaneval::raw_program(text, problem, kCompletionStops);
-  if (name == "simple-evals") return humaneval::simple_evals_program(text, problem);
-  if (name == "lm-eval-instruct") return humaneval::until_fence_program(text, problem);
-  return humaneval::own_program(text, problem);
+  return humaneval::rules_of(protocol).program(text, problem);
 }
 
 Problem problem_of(const Sample& sample) {
@@ -77,6 +33,36 @@ std::string own_request(const Sample& sample) {
       "whole function, and any imports and helpers it needs, in one code block.\n\n"
       "```python\n{}\n```",
       trim_ascii(sample.question));
+}
+
+Prompt text_prompt(std::string text) {
+  Prompt prompt;
+  prompt.form = PromptForm::kText;
+  prompt.text = std::move(text);
+  return prompt;
+}
+
+Prompt turn_from_file(const Sample& sample, const PromptContext& context, const Rules& rules) {
+  const std::string path(rules.template_path);
+  const std::array fields = {TemplateField{"prompt", sample.question}};
+  const std::string user = fill_template(template_text(context, path + ".user"), fields);
+  std::string prefix;
+  if (rules.layout != Layout::kTurn) {
+    prefix = fill_template(template_text(context, path + ".assistant_prefix"), fields);
+  }
+  if (rules.layout == Layout::kPlainTurn) return text_prompt(user + "\n" + prefix + "\n");
+  Prompt prompt;
+  prompt.form = rules.bare_chat ? PromptForm::kBareChat : PromptForm::kChat;
+  prompt.messages = {{"user", user}};
+  prompt.assistant_prefix = rules.strip_prefix ? std::string(python_rstrip(prefix)) : prefix;
+  return prompt;
+}
+
+/// Without the blank lines at the start.
+std::string from_first_line(const std::string& code) {
+  const std::size_t first = code.find_first_not_of(" \t\n");
+  const std::size_t line = first == std::string::npos ? 0 : code.rfind('\n', first) + 1;
+  return code.substr(line);
 }
 
 std::string reason_of(const SandboxResult& result) {
@@ -109,7 +95,9 @@ class HumanEval : public Benchmark {
   }
   [[nodiscard]] const Manifest& manifest() const override { return humaneval_manifest(); }
   [[nodiscard]] bool runs_code() const override { return true; }
-  [[nodiscard]] std::span<const Protocol> protocols() const override { return all_protocols(); }
+  [[nodiscard]] std::span<const Protocol> protocols() const override {
+    return humaneval::protocols();
+  }
 
   [[nodiscard]] Sample to_sample(const Record& record) const override {
     Sample sample;
@@ -127,31 +115,18 @@ class HumanEval : public Benchmark {
 
   [[nodiscard]] Prompt to_prompt(const Sample& sample,
                                  const PromptContext& context) const override {
-    const std::string_view name = protocol_name(context.protocol);
-    Prompt prompt;
-    if (name == "completion") {
-      prompt.form = PromptForm::kText;
-      prompt.text = sample.question;
-      return prompt;
-    }
-    prompt.form = PromptForm::kBareChat;
-    if (name == "assay") {
+    const Rules& rules = humaneval::rules_of(context.protocol);
+    if (rules.layout == Layout::kOwn) {
+      Prompt prompt;
+      prompt.form = PromptForm::kBareChat;
       prompt.messages = {{"user", own_request(sample)}};
       return prompt;
     }
-    const std::array fields = {TemplateField{"prompt", sample.question}};
-    if (name == "simple-evals") {
-      prompt.form = PromptForm::kChat;
-      prompt.messages = {
-          {"user", fill_template(template_text(context, "simple_evals.humaneval.user"), fields)}};
-      return prompt;
+    if (rules.layout == Layout::kPrompt) {
+      return text_prompt(std::string(rules.strip_prompt ? python_strip(sample.question)
+                                                        : std::string_view(sample.question)));
     }
-    prompt.messages = {
-        {"user", fill_template(template_text(context, "meta.humaneval.user"), fields)}};
-    prompt.assistant_prefix =
-        fill_template(template_text(context, "meta.humaneval.assistant_prefix"), fields);
-    if (name == "lm-eval-instruct") prompt.form = PromptForm::kChat;
-    return prompt;
+    return turn_from_file(sample, context, rules);
   }
 
   [[nodiscard]] std::string extract(const Response& response,
@@ -192,13 +167,18 @@ class HumanEval : public Benchmark {
 
   [[nodiscard]] Response gold_response(const Sample& sample,
                                        const ScoreContext& context) const override {
-    const std::string_view name = protocol_name(context.protocol);
+    const std::string_view name =
+        context.protocol == nullptr ? std::string_view("assay") : context.protocol->name;
     const std::string whole = sample.question + sample.target;
     Response response;
     response.text = sample.target;
-    if (name == "assay") response.text = "```python\n" + whole + "\n```\n";
+    const bool fenced = name == "assay" || name == "opencompass" || name == "opencompass-v3";
+    if (fenced || name == "evalplus") response.text = "```python\n" + whole + "\n```\n";
+    // Its rule drops the first line that begins a function.
+    if (name == "opencompass-internal-v1")
+      response.text = "def f():\n" + from_first_line(sample.target);
     // Its rule drops everything up to the first colon and line feed before four spaces.
-    if (name == "simple-evals") response.text = "x:\n" + sample.target;
+    if (name == "simple-evals") response.text = "x:\n" + from_first_line(sample.target);
     return response;
   }
 };

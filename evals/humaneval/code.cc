@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "base/text.h"
+#include "evals/humaneval/python_syntax.h"
 
 namespace assay::evals::humaneval {
 namespace {
 
 constexpr std::string_view kFence = "```";
+constexpr std::size_t kMaxPrefixLines = 1000;
 
 struct Block {
   std::string tag;
@@ -99,6 +101,24 @@ Code assemble(const std::string& code, const Problem& problem, const std::string
   return {std::string(problem.prompt) + code, source + ", as it stands"};
 }
 
+/// As many lines from the first on as are a program behind the prompt; all of them where none are.
+std::string longest_prefix(std::string_view text, const Problem& problem) {
+  const std::size_t prompt_lines = split(problem.prompt, '\n').size() - 1;
+  std::vector<std::string_view> lines = split(text, '\n');
+  std::size_t count = std::min(lines.size(), kMaxPrefixLines);
+  while (count > 0) {
+    std::string program(problem.prompt);
+    const std::size_t end = static_cast<std::size_t>(lines[count - 1].end() - text.begin());
+    program += text.substr(0, end);
+    std::size_t fault = std::string::npos;
+    if (is_python(program, &fault)) return std::string(text.substr(0, end));
+    // What stops the reader on a line stops it in every prefix that reaches so far.
+    const bool known = fault != std::string::npos && fault >= prompt_lines;
+    count = known ? std::min(count - 1, fault - prompt_lines) : count - 1;
+  }
+  return std::string(text);
+}
+
 }  // namespace
 
 bool defines(std::string_view code, std::string_view name) {
@@ -135,7 +155,7 @@ Code own_program(std::string_view response, const Problem& problem) {
   if (defines(before, problem.entry_point)) {
     return {preamble(problem) + likely_program(before), "no fence, from the first definition on"};
   }
-  return assemble(before, problem, "no fence");
+  return assemble(longest_prefix(before, problem), problem, "no fence");
 }
 
 Code raw_program(std::string_view response, const Problem& problem,
@@ -144,31 +164,6 @@ Code raw_program(std::string_view response, const Problem& problem,
   for (const std::string& stop : stops) end = std::min(end, response.find(stop));
   return {std::string(problem.prompt) + std::string(response.substr(0, end)),
           end < response.size() ? "cut at a stop string" : "whole text"};
-}
-
-std::string simple_evals_completion(std::string_view response) {
-  constexpr std::string_view kOpen = "```python\n";
-  std::string_view code = response;
-  const std::size_t open = response.find(kOpen);
-  if (open != std::string_view::npos) {
-    code = response.substr(open + kOpen.size());
-    const std::size_t close = code.find(kFence);
-    // Without an end of the fence its pattern finds nothing and the whole text is taken.
-    code = close != std::string_view::npos ? code.substr(0, close) : response;
-  }
-  // One beyond the search result, which is -1 when nothing was found.
-  const std::size_t body = code.find(":\n    ");
-  if (body == std::string_view::npos) return std::string(code.substr(code.empty() ? 0 : 1));
-  return std::string(code.substr(body + 2));
-}
-
-Code simple_evals_program(std::string_view response, const Problem& problem) {
-  return {std::string(problem.prompt) + simple_evals_completion(response), "simple-evals"};
-}
-
-Code until_fence_program(std::string_view response, const Problem& problem) {
-  return {std::string(problem.prompt) + std::string(response.substr(0, response.find(kFence))),
-          "up to the first fence"};
 }
 
 }  // namespace assay::evals::humaneval

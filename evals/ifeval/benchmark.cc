@@ -44,14 +44,6 @@ std::vector<Instruction> instructions_of(const Json& extra, std::string_view pro
   return out;
 }
 
-/// Why a check could not be made. Those of a language fail for want of data alone.
-std::string unknown_reason(const Instruction& in) {
-  const bool of_language =
-      in.id.starts_with("language:") || in.id.starts_with("change_case:english");
-  return of_language ? ": no language profiles were found (docs/ifeval.md)"
-                     : ": the pattern is too costly";
-}
-
 class Ifeval final : public Benchmark {
  public:
   [[nodiscard]] std::string_view name() const override { return "ifeval"; }
@@ -117,7 +109,7 @@ Score Ifeval::score(const Sample& sample, const Response& response,
     const Followed loose =
         strict != Followed::kNo ? strict : follows_loose(in, text, context.language);
     if (strict == Followed::kUnknown || loose == Followed::kUnknown) {
-      return {.verdict = Verdict::kUnscored, .reason = in.id + unknown_reason(in)};
+      return {.verdict = Verdict::kUnscored, .reason = in.id + ": the pattern is too costly"};
     }
     for (const int i : {0, 1}) {
       const bool yes = (i == 0 ? strict : loose) == Followed::kYes;
@@ -133,6 +125,7 @@ Score Ifeval::score(const Sample& sample, const Response& response,
       .reason = failed.empty() ? "every instruction is followed" : "not followed: " + failed};
   score.detail.set("strict", lists[0]);
   score.detail.set("loose", lists[1]);
+  score.detail.set("vote", "followed " + lists[0].dump());  // there is no answer to vote on
   const Json* random = sample.extra.find("random_upstream");
   const bool also = random == nullptr || !random->as_bool();
   for (const std::string suffix : {"", "_without_random"}) {

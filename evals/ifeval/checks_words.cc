@@ -1,8 +1,10 @@
 // Checkers that look at words, letters, case and language.
 #include <algorithm>
 
+#include "base/text.h"
 #include "evals/extract/python_text.h"
 #include "evals/ifeval/checks.h"
+#include "evals/ifeval/stand_in_language.h"
 #include "evals/ifeval/word_tokens.h"
 
 namespace assay::evals {
@@ -16,15 +18,18 @@ Followed related(const Instruction& in, std::int64_t found) {
   return followed(in.less_than ? found < in.count : found >= in.count);
 }
 
+/// "" where the detector finds nothing to go by.
+std::string detected_language(const LanguageData* data, CheckText text) {
+  if (data == nullptr || !data->profiles) return stand_in_language(text);
+  const LanguageGuesses found = detect_language(*data->profiles, text);
+  if (found.no_features) return "";
+  return found.guesses.empty() ? "unknown" : found.guesses[0].language;
+}
+
 // A text without known features counts as followed, as upstream where the detector raises.
 Followed in_language(const LanguageData* data, CheckText text, CheckText language) {
-  if (data == nullptr || !data->profiles) return Followed::kUnknown;
-  const LanguageGuesses found = detect_language(*data->profiles, text);
-  if (found.no_features) return Followed::kYes;
-  if (found.guesses.empty()) return Followed::kNo;
-  const std::string& best = found.guesses[0].language;
-  return followed(std::equal(best.begin(), best.end(), language.begin(), language.end(),
-                             [](char a, char32_t b) { return static_cast<char32_t>(a) == b; }));
+  const std::string best = detected_language(data, text);
+  return followed(best.empty() || best == to_utf8(language));
 }
 
 }  // namespace

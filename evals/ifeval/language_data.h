@@ -1,5 +1,5 @@
 // Trained data that two kinds of IFEval checks need. It is found at run time by the caller and
-// given by argument; a part that is missing has a stand-in or makes its checks unscored.
+// given by argument; for a part that is missing a library stands in.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace assay::evals {
 /// Immutable once loaded; any number of threads may read it.
 struct LanguageData {
   std::optional<PunktModel> punkt;           // without: ICU's sentence boundaries
-  std::optional<LanguageProfiles> profiles;  // without: checks of a language are unscored
+  std::optional<LanguageProfiles> profiles;  // without: CLD2
   std::string status;                        // one line for the run's provenance
 };
 

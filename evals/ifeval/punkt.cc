@@ -259,7 +259,9 @@ PunktModel parse_punkt_model(std::string_view json, std::string_view source) {
   for (const Json& word : root.at("abbrev_types").as_array()) {
     model.abbreviations.insert(to_code_points(word.as_string()));
   }
-  for (const Json& word : root.at("sent_starters").as_array()) {
+  const Json* starters = root.find("sentence_starters");
+  if (starters == nullptr) starters = &root.at("sent_starters");
+  for (const Json& word : starters->as_array()) {
     model.sentence_starters.insert(to_code_points(word.as_string()));
   }
   for (const Json& pair : root.at("collocations").as_array()) {

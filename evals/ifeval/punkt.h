@@ -23,7 +23,8 @@ struct PunktModel {
   std::unordered_map<std::u32string, int> orthography;
 };
 
-/// From an object with `abbrev_types`, `sent_starters`, `collocations` (pairs) and `ortho_context`.
+/// From an object with `abbrev_types`, `sent_starters` (or, as rust-punkt names them,
+/// `sentence_starters`), `collocations` (pairs) and `ortho_context`.
 /// Throws: Error(kInput) naming `source` when it has another form.
 PunktModel parse_punkt_model(std::string_view json, std::string_view source);
 

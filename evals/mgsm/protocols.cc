@@ -4,21 +4,16 @@
 
 #include "base/text.h"
 #include "evals/extract/number_answer.h"
+#include "evals/protocol_table.h"
 
 namespace assay::evals::mgsm {
 namespace {
 
 const std::vector<MetricSpec> kMetrics = {
-    {.name = "accuracy", .kind = MetricKind::kMean, .part = "accuracy", .of = {}},
-    {.name = "macro_accuracy", .kind = MetricKind::kMacro, .part = "accuracy", .of = {}},
-    {.name = "accuracy_lenient", .kind = MetricKind::kMean, .part = "lenient", .of = {}},
-    {.name = "accuracy_flexible", .kind = MetricKind::kMean, .part = "flexible", .of = {}},
-};
+    mean_metric("accuracy", "accuracy"), macro_metric("macro_accuracy", "accuracy"),
+    mean_metric("accuracy_lenient", "lenient"), mean_metric("accuracy_flexible", "flexible")};
 
-struct Entry {
-  Protocol protocol;
-  Rules rules;
-};
+using Entry = ProtocolEntry<Rules>;
 
 Entry lm_eval(std::string name, std::string title, Layout layout, int shots) {
   Protocol protocol{.name = std::move(name),
@@ -42,53 +37,37 @@ Entry instruction(std::string name, std::string title, std::string_view path) {
           {.layout = Layout::kInstruction, .template_path = path}};
 }
 
-struct Table {
-  std::vector<Protocol> protocols;
-  std::vector<Rules> rules;
-};
+std::vector<Entry> entries() {
+  return {
+      {{.name = "assay",
+        .title = "our own words, reasoning first, no examples",
+        .shots = {},
+        .sampling = {.max_tokens = 2048, .stop = {}},
+        .metrics = kMetrics},
+       {.layout = Layout::kOwn}},
+      instruction("meta", "Meta's evaluation: instruction in the language, no examples",
+                  "meta.mgsm_0shot_cot.instruction"),
+      instruction("simple-evals", "simple-evals: instruction in the language, no examples",
+                  "simple_evals.mgsm.instruction"),
+      lm_eval("native-cot", "lm-eval mgsm_native_cot: 8 examples in drawn order",
+              Layout::kNativeSteps, 8),
+      lm_eval("native-cot-0shot", "lm-eval mgsm_native_cot as it is without --num_fewshot",
+              Layout::kNativeSteps, 0),
+      lm_eval("en-cot", "lm-eval mgsm_en_cot: 8 examples in drawn order", Layout::kEnglishSteps, 8),
+      lm_eval("direct", "lm-eval mgsm_direct: 8 examples in drawn order", Layout::kDirect, 8),
+  };
+}
 
-const Table& table() {
-  static const Table kTable = [] {
-    const std::vector<Entry> entries = {
-        {{.name = "assay",
-          .title = "our own words, reasoning first, no examples",
-          .shots = {},
-          .sampling = {.max_tokens = 2048, .stop = {}},
-          .metrics = kMetrics},
-         {.layout = Layout::kOwn}},
-        instruction("meta", "Meta's evaluation: instruction in the language, no examples",
-                    "meta.mgsm_0shot_cot.instruction"),
-        instruction("simple-evals", "simple-evals: instruction in the language, no examples",
-                    "simple_evals.mgsm.instruction"),
-        lm_eval("native-cot", "lm-eval mgsm_native_cot: 8 examples in drawn order",
-                Layout::kNativeSteps, 8),
-        lm_eval("native-cot-0shot", "lm-eval mgsm_native_cot as it is without --num_fewshot",
-                Layout::kNativeSteps, 0),
-        lm_eval("en-cot", "lm-eval mgsm_en_cot: 8 examples in drawn order", Layout::kEnglishSteps,
-                8),
-        lm_eval("direct", "lm-eval mgsm_direct: 8 examples in drawn order", Layout::kDirect, 8),
-    };
-    Table built;
-    for (const Entry& entry : entries) {
-      built.protocols.push_back(entry.protocol);
-      built.rules.push_back(entry.rules);
-    }
-    return built;
-  }();
+const ProtocolTable<Rules>& table() {
+  static const ProtocolTable<Rules> kTable(entries());
   return kTable;
 }
 
 }  // namespace
 
-std::span<const Protocol> protocols() { return table().protocols; }
+std::span<const Protocol> protocols() { return table().protocols(); }
 
-const Rules& rules_of(const Protocol* protocol) {
-  const Table& all = table();
-  for (std::size_t i = 0; i < all.protocols.size(); ++i) {
-    if (protocol != nullptr && protocol->name == all.protocols[i].name) return all.rules[i];
-  }
-  return all.rules.front();
-}
+const Rules& rules_of(const Protocol* protocol) { return table().of(protocol); }
 
 std::string own_rule_answer(Layout layout, std::string_view response,
                             const MgsmLanguage& language) {

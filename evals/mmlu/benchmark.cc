@@ -55,6 +55,15 @@ std::string with_answers(std::string text, const Sample& sample, std::span<const
   return text + item_text(sample, strip) + "\nAnswer:";
 }
 
+Prompt helm_text(const Sample& sample, std::span<const Sample> shots) {
+  std::string text = header(sample, " ") + "\n\n";
+  for (const Sample& shot : shots) {
+    text += fmt::format("Question: {}\nAnswer: {}\n\n", item_text(shot, true), shot.target);
+  }
+  text += fmt::format("Question: {}\nAnswer:", item_text(sample, true));
+  return {.form = PromptForm::kText, .text = std::move(text), .messages = {}};
+}
+
 Prompt own_steps(const Sample& sample) {
   Prompt prompt{.form = PromptForm::kBareChat, .text = "", .messages = {}};
   prompt.messages = {
@@ -166,6 +175,8 @@ class Mmlu : public Benchmark {
             with_answers(header(sample, " ") + "\n\n", sample, context.shots, true), " ");
       case Layout::kLmEvalChat:
         return lm_eval_chat(sample, context.shots);
+      case Layout::kHelm:
+        return helm_text(sample, context.shots);
       case Layout::kMetaShots:
       case Layout::kTemplate:
         break;
@@ -199,12 +210,12 @@ class Mmlu : public Benchmark {
   [[nodiscard]] Response gold_response(const Sample& sample,
                                        const ScoreContext& context) const override {
     const Rules& rules = mmlu::rules_of(context.protocol);
-    if (rules.layout != Layout::kOwnSteps && rules.layout != Layout::kTemplate &&
-        rules.layout != Layout::kMetaShots) {
+    const bool letter = rules.layout == Layout::kMetaShots || rules.layout == Layout::kHelm;
+    if (rules.layout != Layout::kOwnSteps && rules.layout != Layout::kTemplate && !letter) {
       return likelihood_gold(sample.target, kLetters.size());
     }
     std::string text = " " + sample.target;
-    if (rules.layout != Layout::kMetaShots) {
+    if (!letter) {
       text = fmt::format(
           "{} {}.", rules.extract == choice_simple_evals_mmlu ? "Answer:" : "The best answer is",
           sample.target);

@@ -3,19 +3,15 @@
 #include <vector>
 
 #include "evals/extract/choice_letter.h"
+#include "evals/protocol_table.h"
 
 namespace assay::evals::mmlu {
 namespace {
 
-const MetricSpec kMicroSpec = {
-    .name = "accuracy", .kind = MetricKind::kMean, .part = "accuracy", .of = {}};
-const MetricSpec kMacroSpec = {
-    .name = "macro_accuracy", .kind = MetricKind::kMacro, .part = "accuracy", .of = {}};
+const MetricSpec kMicroSpec = mean_metric("accuracy", "accuracy");
+const MetricSpec kMacroSpec = macro_metric("macro_accuracy", "accuracy");
 
-struct Entry {
-  Protocol protocol;
-  Rules rules;
-};
+using Entry = ProtocolEntry<Rules>;
 
 enum class Headline { kMicro, kMacro };
 
@@ -31,15 +27,6 @@ Protocol make(std::string name, std::string title, int shots, SamplingDefaults s
     protocol.shots = {.kind = ShotRule::Kind::kFirst, .count = shots, .split = "dev"};
   }
   return protocol;
-}
-
-Protocol with_file(Protocol protocol) {
-  protocol.needs_templates = true;
-  return protocol;
-}
-
-SamplingDefaults limits(int max_tokens, std::vector<std::string> stop = {}) {
-  return {.max_tokens = max_tokens, .stop = std::move(stop)};
 }
 
 std::vector<Entry> likelihood_entries() {
@@ -76,6 +63,8 @@ std::vector<Entry> likelihood_entries() {
 
 std::vector<Entry> generative_entries() {
   return {
+      {make("helm", "HELM: 5 examples, the letter as text", 5, limits(5, {"\n"}), Headline::kMacro),
+       {.layout = Layout::kHelm, .extract = choice_whole}},
       {with_file(make("meta-5shot", "Meta's evaluation: 5 examples as turns, opened answer", 5,
                       limits(10, {"."}), Headline::kMacro)),
        {.layout = Layout::kMetaShots, .extract = choice_whole, .template_path = "meta.mmlu_5shot"}},
@@ -109,35 +98,15 @@ std::vector<Entry> generative_entries() {
   };
 }
 
-struct Table {
-  std::vector<Protocol> protocols;
-  std::vector<Rules> rules;
-};
-
-const Table& table() {
-  static const Table kTable = [] {
-    Table built;
-    for (const auto& entries : {likelihood_entries(), generative_entries()}) {
-      for (const Entry& entry : entries) {
-        built.protocols.push_back(entry.protocol);
-        built.rules.push_back(entry.rules);
-      }
-    }
-    return built;
-  }();
+const ProtocolTable<Rules>& table() {
+  static const ProtocolTable<Rules> kTable(joined(likelihood_entries(), generative_entries()));
   return kTable;
 }
 
 }  // namespace
 
-std::span<const Protocol> protocols() { return table().protocols; }
+std::span<const Protocol> protocols() { return table().protocols(); }
 
-const Rules& rules_of(const Protocol* protocol) {
-  const Table& all = table();
-  for (std::size_t i = 0; i < all.protocols.size(); ++i) {
-    if (protocol != nullptr && protocol->name == all.protocols[i].name) return all.rules[i];
-  }
-  return all.rules.front();
-}
+const Rules& rules_of(const Protocol* protocol) { return table().of(protocol); }
 
 }  // namespace assay::evals::mmlu

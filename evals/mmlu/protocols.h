@@ -15,6 +15,7 @@ enum class Layout {
   kOriginal,    // header, examples, likelihood; two blanks before the subject
   kLmEval,      // the same with one blank, texts stripped
   kLmEvalChat,  // header as system message, examples as turns, likelihood of "A" .. "D"
+  kHelm,        // HELM: header, "Question:" / "Answer:", examples from the data, text wanted
   kMetaShots,   // Meta's wording from a prompt file, examples as turns, opened answer
   kTemplate,    // one user turn from a prompt file
 };

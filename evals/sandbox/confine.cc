@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -41,6 +42,8 @@ void place_descriptors(const ConfinePlan& plan) {
   std::vector<std::pair<int, int>> moves = plan.descriptors;
   moves.emplace_back(plan.report, kReport);
   for (auto& [from, to] : moves) from = fcntl(from, F_DUPFD, kHighest);
+  // What the caller's shell had open under a number that is not given must not stay.
+  for (unsigned fd = 0; fd < kFirstFreeDescriptor; ++fd) close(static_cast<int>(fd));
   for (const auto& [from, to] : moves) dup2(from, to);
   fcntl(kReport, F_SETFD, FD_CLOEXEC);
   syscall(SYS_close_range, kFirstFreeDescriptor, ~0U, 0);
@@ -53,7 +56,6 @@ bool write_file(const char* path, const std::string& text) {
 
 /// Inside, the process is user 1000 of a namespace that knows nobody else.
 void map_user(const ConfinePlan& plan) {
-  prctl(PR_SET_DUMPABLE, 1);  // the files below belong to the process only while it is dumpable
   if (!write_file("/proc/self/setgroups", "deny") ||
       !write_file("/proc/self/uid_map", fmt::format("1000 {} 1", plan.uid)) ||
       !write_file("/proc/self/gid_map", fmt::format("1000 {} 1", plan.gid))) {
@@ -70,12 +72,14 @@ void drop_capabilities() {
   if (syscall(SYS_capset, &header, none.data()) != 0) give_up(kReport, "drop capabilities");
 }
 
+/// Sets soft and hard limit; a caller's own stricter one stays.
 void limit(int resource, unsigned long value) {
-  const rlimit both = {value, value};
   // The resource's type differs between C libraries.
-  if (setrlimit(static_cast<__rlimit_resource>(resource), &both) != 0) {
-    give_up(kReport, fmt::format("resource limit {}", resource));
-  }
+  const auto kind = static_cast<__rlimit_resource>(resource);
+  rlimit both{};
+  if (getrlimit(kind, &both) == 0) value = std::min(value, both.rlim_max);
+  both = {value, value};
+  if (setrlimit(kind, &both) != 0) give_up(kReport, fmt::format("resource limit {}", resource));
 }
 
 void set_limits(const ConfinePlan& plan) {
@@ -86,6 +90,7 @@ void set_limits(const ConfinePlan& plan) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_MSGQUEUE, 0);
   limit(RLIMIT_MEMLOCK, 0);
+  limit(RLIMIT_SIGPENDING, 256);  // timers too
   limit(RLIMIT_STACK, 8UL << 20);
   // Counted within the user namespace: interpreter, its threads, and the supervisor.
   if (plan.level == SandboxLevel::kFull) limit(RLIMIT_NPROC, kThreads + 1);
@@ -111,6 +116,8 @@ void restrict_files(const ConfinePlan& plan) {
 /// The interpreter's process: limits, Landlock, filter, then the interpreter.
 [[noreturn]] void become_interpreter(const ConfinePlan& plan, int sync) {
   setsid();
+  // A caller's ignored signals (nohup, the spawner's own) would change what a program sees.
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -124,7 +131,7 @@ void restrict_files(const ConfinePlan& plan) {
                                      "PYTHONHASHSEED=0", nullptr};
   if (plan.level != SandboxLevel::kUnsafe) {
     restrict_files(plan);
-    const std::vector<sock_filter> filter = make_filter(getpid());
+    const std::vector<sock_filter> filter = make_filter(plan.level, getpid());
     const int listener = install_filter(filter);
     if (listener < 0) give_up(kReport, "system-call filter");
     if (write(sync, &listener, sizeof listener) != sizeof listener) _exit(126);
@@ -212,6 +219,9 @@ void supervise(const ConfinePlan& plan) {
   place_descriptors(plan);
   setsid();
   umask(077);
+  prctl(PR_SET_DUMPABLE, 1);  // files of /proc/self belong to the process only while it is dumpable
+  // When memory runs out, the kernel ends a sample, not the program or the user's other work.
+  write_file("/proc/self/oom_score_adj", "1000");
   if (full) {
     map_user(plan);
     if (sethostname("sandbox", 7) != 0) give_up(kReport, "host name");
@@ -224,8 +234,9 @@ void supervise(const ConfinePlan& plan) {
     if (chdir(plan.scratch.c_str()) != 0) give_up(kReport, "scratch folder");
   }
   if (plan.level != SandboxLevel::kUnsafe) drop_capabilities();
-  const pid_t child = start_interpreter(plan);
+  // From before the interpreter exists: /proc shows it nothing of this process.
   prctl(PR_SET_DUMPABLE, 0);
+  const pid_t child = start_interpreter(plan);
   // The program's pipes must end with the program, not with this process.
   for (unsigned fd = 0; fd < kFirstFreeDescriptor; ++fd) {
     if (fd != kReport) close(static_cast<int>(fd));

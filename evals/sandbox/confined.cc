@@ -12,9 +12,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "base/error.h"
+#include "evals/sandbox/scratch.h"
 
 namespace assay::evals {
 namespace {
@@ -90,10 +90,7 @@ Confined::Confined(ConfinePlan plan) : plan_(std::move(plan)) {
 Confined::~Confined() {
   stop(true);
   reap(true);
-  if (!plan_.scratch.empty()) {
-    std::error_code code;
-    std::filesystem::remove_all(plan_.scratch, code);
-  }
+  if (!plan_.scratch.empty()) remove_scratch_folder(plan_.scratch);
 }
 
 void Confined::add_polls(std::vector<pollfd>& polls) const {

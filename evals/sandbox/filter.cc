@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 namespace assay::evals {
 namespace {
@@ -89,11 +90,8 @@ constexpr long kAllowed[] = {
     SYS_getpgid,
     SYS_getsid,
     SYS_uname,
-    SYS_fcntl,
-    SYS_flock,
     SYS_fsync,
     SYS_fdatasync,
-    SYS_truncate,
     SYS_ftruncate,
     SYS_fallocate,
     SYS_getdents64,
@@ -107,10 +105,7 @@ constexpr long kAllowed[] = {
     SYS_unlinkat,
     SYS_symlinkat,
     SYS_readlinkat,
-    SYS_fchmod,
-    SYS_fchmodat,
     SYS_umask,
-    SYS_utimensat,
     SYS_getrusage,
     SYS_sysinfo,
     SYS_times,
@@ -159,7 +154,6 @@ constexpr long kAllowed[] = {
     SYS_unlink,
     SYS_symlink,
     SYS_readlink,
-    SYS_chmod,
     SYS_getrlimit,
     SYS_getpgrp,
     SYS_arch_prctl,
@@ -170,10 +164,22 @@ constexpr long kAllowed[] = {
     SYS_epoll_wait,
     SYS_eventfd,
     SYS_getdents,
-    SYS_utime,
-    SYS_utimes,
-    SYS_futimesat,
 #endif
+};
+
+/// Harmless where every file but those of the scratch folder lies on a read-only mount.
+constexpr long kAllowedOnOwnRoot[] = {
+    SYS_truncate, SYS_fchmod, SYS_fchmodat, SYS_utimensat,
+#if defined(__x86_64__)
+    SYS_chmod,    SYS_utime,  SYS_utimes,   SYS_futimesat,
+#endif
+};
+
+/// Descriptors, flags and record locks; no signals to others (F_SETOWN), leases, larger pipes.
+constexpr unsigned kControlOfFiles[] = {
+    F_DUPFD, F_GETFD,  F_SETFD,         F_GETFL, F_SETFL, F_GETLK,
+    F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, 36,      37,      38,  // record locks of an open file
+    1032,                                                      // F_GETPIPE_SZ
 };
 
 /// The C library has an older way, which the filter can look into.
@@ -240,7 +246,7 @@ std::vector<sock_filter> read_limits() {
 
 }  // namespace
 
-std::vector<sock_filter> make_filter(pid_t own_pid) {
+std::vector<sock_filter> make_filter(SandboxLevel level, pid_t own_pid) {
   std::vector<sock_filter> out = {
     statement(kLoad, static_cast<unsigned>(offsetof(seccomp_data, arch))),
     jump(kEqual, kArchitecture, 1, 0),
@@ -254,12 +260,19 @@ std::vector<sock_filter> make_filter(pid_t own_pid) {
   for (const long number : kAllowed) {
     add_rule(out, number, {statement(kReturn, SECCOMP_RET_ALLOW)});
   }
+  if (level == SandboxLevel::kFull) {
+    for (const long number : kAllowedOnOwnRoot) {
+      add_rule(out, number, {statement(kReturn, SECCOMP_RET_ALLOW)});
+    }
+  }
   for (const long number : kAbsent) add_rule(out, number, {statement(kReturn, kUnknown)});
   const auto self = static_cast<unsigned>(own_pid);
   add_rule(out, SYS_clone, threads_only());
   add_rule(out, SYS_prlimit64, read_limits());
   add_rule(out, SYS_kill, argument_among(0, {self}));
   add_rule(out, SYS_tgkill, argument_among(0, {self}));
+  add_rule(out, SYS_fcntl,
+           argument_among(1, {std::begin(kControlOfFiles), std::end(kControlOfFiles)}));
   add_rule(out, SYS_ioctl,
            argument_among(1, {0x5401 /* TCGETS */, 0x541b /* FIONREAD */, 0x5421 /* FIONBIO */,
                               0x5450 /* FIONCLEX */, 0x5451 /* FIOCLEX */}));

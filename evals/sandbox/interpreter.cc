@@ -20,11 +20,11 @@ constexpr std::size_t kMaxReport = std::size_t{1} << 20;
 /// Standard output of the discovery script. REQUIRES: a process without threads.
 std::string ask(const std::string& path) {
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_environment("sandbox: no pipe");
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_environment("no pipe");
   FileDescriptor reader(ends[0]);
   FileDescriptor writer(ends[1]);
   const pid_t child = fork();
-  if (child < 0) throw_environment("sandbox: cannot start a process");
+  if (child < 0) throw_environment("cannot start a process");
   if (child == 0) {
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
@@ -82,10 +82,10 @@ Interpreter find_interpreter(const std::string& wanted) {
     const std::vector<std::string_view> parts = split(found.version, '.');
     if (parts.size() == 3 && parts[0] == "3" && parse_int(parts[1]).value_or(0) >= 8) return found;
     throw_environment(
-        "sandbox: {} is no CPython 3.8 or newer that user {} can run; name another with --python",
-        candidate, getuid());
+        "{} is no CPython 3.8 or newer that user {} can run; name another with --python", candidate,
+        getuid());
   }
-  throw_environment("sandbox: no Python interpreter at {}: install the package python3",
+  throw_environment("no Python interpreter at {}: install the package python3",
                     join(candidates, ", "));
 }
 

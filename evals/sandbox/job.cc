@@ -11,17 +11,18 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "evals/sandbox/harness.h"
+#include "evals/sandbox/scratch.h"
 
 namespace assay::evals {
 namespace {
 
 constexpr std::size_t kMaxVerdict = 16384;
-constexpr double kGrace = 0.5;  // for a supervisor to report before it is killed
+constexpr double kGrace = 0.5;      // for a supervisor to report before it is killed
+constexpr double kLastWords = 0.1;  // for a program's own end to be reported after its pipe's
 
 /// A sealed file in memory with a process's own input.
 FileDescriptor make_input(const std::string& bytes) {
@@ -34,19 +35,21 @@ FileDescriptor make_input(const std::string& bytes) {
   return file;
 }
 
-/// A fresh folder outside, for the levels that have no file system of their own.
-std::string make_scratch(SandboxLevel level) {
-  if (level == SandboxLevel::kFull) return "";
-  std::string pattern = "/tmp/assay-sandbox-XXXXXX";
-  if (mkdtemp(pattern.data()) == nullptr) throw_environment("sandbox: no scratch folder in /tmp");
-  return pattern;
+/// For the levels that have no file system of their own.
+std::string scratch_for(SandboxLevel level) {
+  return level == SandboxLevel::kFull ? "" : make_scratch_folder();
 }
 
 std::string number_text(double value) { return fmt::format("{:.6f}", value); }
 
 std::string clean(std::string_view text) {
-  // The reader sees one line: control characters are shown, not sent.
-  return escaped(replace_invalid_utf8(text), kMaxDetail - 8);
+  // The reader sees one line: control characters are shown, not sent. That makes it longer.
+  std::string line = escaped(replace_invalid_utf8(text), kMaxDetail);
+  if (line.size() > kMaxDetail) {
+    line.resize(utf8_prefix(line, kMaxDetail - 3));
+    line += "...";
+  }
+  return line;
 }
 
 }  // namespace
@@ -70,17 +73,19 @@ std::optional<SandboxProgram> unpack_program(std::string_view body) {
 
 std::string pack_result(const SandboxResult& result) {
   return pack_fields({std::to_string(static_cast<int>(result.outcome)), result.detail,
-                      number_text(result.cpu_seconds), number_text(result.wall_seconds)});
+                      number_text(result.cpu_seconds), number_text(result.wall_seconds),
+                      std::to_string(result.runs)});
 }
 
 std::optional<SandboxResult> unpack_result(std::string_view body) {
   const auto fields = unpack_fields(body);
-  if (!fields || fields->size() != 4) return std::nullopt;
+  if (!fields || fields->size() != 5) return std::nullopt;
   const auto outcome = parse_int((*fields)[0]).value_or(-1);
   if (outcome < 0 || outcome > static_cast<int>(SandboxOutcome::kFault)) return std::nullopt;
   return SandboxResult{static_cast<SandboxOutcome>(outcome), (*fields)[1],
                        parse_double((*fields)[2]).value_or(0),
-                       parse_double((*fields)[3]).value_or(0)};
+                       parse_double((*fields)[3]).value_or(0),
+                       static_cast<int>(parse_int((*fields)[4]).value_or(1))};
 }
 
 Run::Run(const SandboxProgram& program, const Interpreter& interpreter, SandboxLevel level)
@@ -96,11 +101,11 @@ Run::Run(const SandboxProgram& program, const Interpreter& interpreter, SandboxL
   plan.interpreter = &interpreter;
   // "wall time, and CPU time one second more", for each of the two
   plan.cpu_seconds = static_cast<unsigned long>(std::ceil(program.wall_seconds)) + 1;
-  plan.scratch = make_scratch(level);
+  plan.scratch = scratch_for(level);
   plan.script = std::string(kCodecScript) + kProgramScript + "\nmain(globals())\n";
   plan.descriptors = {{requests.reader.get(), 3}, {replies.writer.get(), 4}, {source.get(), 6}};
   program_ = std::make_unique<Confined>(plan);
-  plan.scratch = make_scratch(level);
+  plan.scratch = scratch_for(level);
   plan.script = std::string(kCodecScript) + kJudgeScript + "\nmain(globals())\n";
   plan.memory_bytes = kJudgeMemoryBytes;
   plan.descriptors = {{verdict.writer.get(), 3},
@@ -121,6 +126,7 @@ void Run::add_polls(std::vector<pollfd>& polls) const {
 void Run::stop() {
   if (stopped_ > 0) return;
   stopped_ = now_seconds();
+  ended_itself_ = program_->reported();
   program_->stop(false);
   judge_->stop(false);
 }
@@ -138,20 +144,29 @@ void Run::advance() {
     if (count <= 0) verdict_fd_.reset();
   }
   const double now = now_seconds();
-  if (stopped_ == 0 && !verdict_fd_.valid()) finished_ = now;
+  if (finished_ == 0 && !verdict_fd_.valid()) finished_ = now;
   if (stopped_ == 0 && now - started_ >= limit_ && verdict_.empty()) {
     timed_out_ = true;
     finished_ = now;
   }
-  const bool broken = !program_->setup_problem().empty() || judge_->reported();
-  if (timed_out_ || broken || !verdict_fd_.valid()) stop();
+  const bool broken =
+      !program_->setup_problem().empty() || (judge_->reported() && verdict_.empty());
+  if (timed_out_ || broken || (!verdict_fd_.valid() && !awaits_last_words(now))) stop();
   if (stopped_ > 0 && now - stopped_ > kGrace) {
     program_->stop(true);
     judge_->stop(true);
   }
 }
 
+/// The judge has seen the end of the program's pipe: why it ended is known once it is reported.
+bool Run::awaits_last_words(double now) const {
+  constexpr std::size_t kKindAt = 4;  // after the frame's length
+  const bool gone = verdict_.size() > kKindAt && verdict_[kKindAt] == 'G';
+  return gone && !program_->reported() && now - finished_ < kLastWords;
+}
+
 double Run::deadline() const {
+  if (stopped_ == 0 && finished_ > 0) return finished_ + kLastWords + 0.001;
   return stopped_ > 0 ? stopped_ + kGrace + 0.01 : started_ + limit_ + 0.001;
 }
 
@@ -199,7 +214,7 @@ SandboxResult Run::outcome() const {
     case 'R':
       return say(Outcome::kRefusedCall, text);
     case 'G':
-      return program_ended();
+      return text == "ended" ? program_ended() : say(Outcome::kFailed, text);
     default:
       return say(Outcome::kFault, text);
   }
@@ -207,13 +222,15 @@ SandboxResult Run::outcome() const {
 
 SandboxResult Run::program_ended() const {
   const int status = program_->wait_status();
+  if (!ended_itself_) {
+    return {SandboxOutcome::kFailed, "the program closed its connection to the tests", 0, 0};
+  }
   if (status >= 0 && WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     const bool out_of_time =
         (signal == SIGXCPU || signal == SIGKILL) && program_->cpu_seconds() > limit_;
     if (out_of_time) return {SandboxOutcome::kTimedOut, "processor time", 0, 0};
     if (signal == SIGSYS) return {SandboxOutcome::kRefusedCall, "foreign system-call table", 0, 0};
-    // The stop above may have come first; then the program had only closed its pipe.
     const char* const name = sigabbrev_np(signal);
     return {SandboxOutcome::kKilled,
             fmt::format("signal {} (SIG{})", signal, name != nullptr ? name : "?"), 0, 0};

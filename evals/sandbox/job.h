@@ -40,6 +40,7 @@ class Run {
 
  private:
   void stop();
+  [[nodiscard]] bool awaits_last_words(double now) const;
   [[nodiscard]] SandboxResult outcome() const;
   [[nodiscard]] SandboxResult program_ended() const;
 
@@ -48,7 +49,8 @@ class Run {
   double stopped_ = 0;  // when the end was asked for; 0: not yet
   double finished_ = 0;
   bool timed_out_ = false;
-  std::string verdict_;  // bytes from the judge
+  bool ended_itself_ = false;  // the program's end was reported before it was asked for
+  std::string verdict_;        // bytes from the judge
   FileDescriptor verdict_fd_;
   std::unique_ptr<Confined> program_;
   std::unique_ptr<Confined> judge_;

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "evals/sandbox/advice.h"
 #include "evals/sandbox/harness.h"
 #include "evals/sandbox/job.h"
 #include "evals/sandbox/spawner.h"
@@ -121,27 +122,41 @@ FileDescriptor listen_on_loopback(int& port) {
   return listener;
 }
 
-constexpr std::array<const char*, 7> kProbeNames = {
-    "read a file outside",   "connect to loopback",
-    "see a foreign process", "signal a foreign process",
-    "start a process",       "execute a program",
-    "write outside"};
+constexpr std::array<const char*, 9> kProbeNames = {
+    "read a file outside",      "write outside",   "change permissions outside",
+    "connect to loopback",      "open a socket",   "see a foreign process",
+    "signal a foreign process", "start a process", "execute a program"};
+
+/// A file that a program without a sandbox could read, in none of the folders that exist inside.
+FileDescriptor make_marker(std::string& path) {
+  std::error_code code;
+  const std::string here = std::filesystem::current_path(code);
+  for (const std::string& folder : {std::string("/var/tmp"), std::string("/dev/shm"), here}) {
+    path = folder + "/assay-probe-XXXXXX";
+    FileDescriptor file(mkostemp(path.data(), O_CLOEXEC));
+    if (file.valid() && fchmod(file.get(), 0644) == 0) return file;
+  }
+  return {};
+}
 
 /// Each of the probe's attempts as a program of its own would be slow: one program reports all,
 /// through the tests' assertion text.
-void run_probe(SandboxStrength& strength) {
-  // Not in /tmp, a name that the scratch folder has inside.
-  std::string marker = "/var/tmp/assay-probe-XXXXXX";
-  const FileDescriptor file(mkostemp(marker.data(), O_CLOEXEC));
-  fchmod(file.get(), 0644);
+void run_probe(SandboxLevel level, SandboxStrength& strength) {
+  std::string marker;
+  const FileDescriptor file = make_marker(marker);
   int port = 1;
   const FileDescriptor listener = listen_on_loopback(port);
+  if (!file.valid()) {
+    strength.problem = "its strength cannot be measured without a folder to write a marker file in";
+    strength.advice = "make /var/tmp, /dev/shm or the working folder writable";
+    return;
+  }
   SandboxProgram probe;
   probe.source = kProbeScript;
   probe.test = fmt::format(
       "def check(candidate):\n"
       "    found = candidate('{}', {}, {})\n"
-      "    assert isinstance(found, dict) and len(found) == {}, 'malformed'\n"
+      "    assert isinstance(found, dict) and len(found) == {}, 'do more than expected'\n"
       "    assert not any(found.values()), ', '.join(k for k, v in found.items() if v)\n",
       marker, port, getpid(), kProbeNames.size());
   probe.entry_point = "probe";
@@ -156,7 +171,16 @@ void run_probe(SandboxStrength& strength) {
     const bool outside = written && name == "write outside";
     strength.checks.push_back({"cannot " + name, ran && !reached && !outside, ""});
   }
-  if (result.outcome != SandboxOutcome::kPassed) strength.problem = result.detail;
+  if (result.outcome == SandboxOutcome::kPassed) return;
+  const std::size_t text = result.detail.find(": ");  // after the exception's type
+  strength.problem = result.detail;
+  if (ran && text != std::string::npos) {
+    strength.problem = "a confined program can " + result.detail.substr(text + 2);
+  }
+  strength.advice = level == SandboxLevel::kReduced
+                        ? "the reduced sandbox needs Landlock: Linux 5.13 or newer with landlock "
+                          "among its security modules"
+                        : sandbox_advice(read_namespace_settings());
 }
 
 std::string level_name(SandboxLevel level) {
@@ -171,13 +195,6 @@ std::string level_name(SandboxLevel level) {
   }
   return "";
 }
-
-constexpr const char* kAdvice =
-    "model-written programs are run only in a sandbox, and this machine does not allow one. It "
-    "needs unprivileged user namespaces: user.max_user_namespaces above 0, on Debian "
-    "kernel.unprivileged_userns_clone=1, on Ubuntu 23.10 or newer an AppArmor profile with userns "
-    "for this program (docs/sandbox.md has it) or kernel.apparmor_restrict_unprivileged_userns=0; "
-    "in a container its seccomp profile must permit them. Or run the tasks without code";
 
 }  // namespace
 
@@ -219,7 +236,7 @@ SandboxStrength measure_sandbox(const SandboxOptions& options) {
   strength.interpreter = (*fields)[1];
   strength.summary = level_name(options.level);
   if (options.level == SandboxLevel::kUnsafe) return strength;
-  run_probe(strength);
+  run_probe(options.level, strength);
   if (!strength.problem.empty()) strength.summary = "none";
   return strength;
 }
@@ -227,8 +244,8 @@ SandboxStrength measure_sandbox(const SandboxOptions& options) {
 std::unique_ptr<Sandbox> make_sandbox(const SandboxOptions& options) {
   const SandboxStrength strength = measure_sandbox(options);
   if (!strength.problem.empty()) {
-    throw_environment("sandbox: {}; {}, or accept the risk with --unsafe-exec", strength.problem,
-                      kAdvice);
+    throw_environment("sandbox: {}{}{}", strength.problem, strength.advice.empty() ? "" : "; ",
+                      strength.advice);
   }
   return std::make_unique<SpawnedSandbox>(strength.summary);
 }

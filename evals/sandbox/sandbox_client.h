@@ -27,7 +27,8 @@ struct SandboxStrength {
   std::string summary;      // "full: user, mount, ... namespaces; filter; limits", for provenance
   std::string interpreter;  // version and path
   std::vector<Check> checks;
-  std::string problem;  // what is missing, and how to get it
+  std::string problem;  // what is missing
+  std::string advice;   // how to get it; may be "" where `problem` says that
 };
 
 /// Forks the process that starts sandboxes. Call first thing in main, before any thread, GPU

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <list>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -31,6 +32,7 @@ struct Job {
   std::optional<SandboxProgram> program;  // none until the request is whole
   std::unique_ptr<Run> run;
   int faults = 0;
+  int runs = 0;
   bool alone = false;   // repeated after a time-out: nothing else runs beside it
   bool shared = false;  // something else ran while it did
   bool finished = false;
@@ -38,7 +40,10 @@ struct Job {
 
 class Spawner {
  public:
-  explicit Spawner(int control) : control_(control) { set_nonblocking(control); }
+  /// With a `problem` no sandbox can be had, and every client is told it.
+  Spawner(int control, std::string problem) : control_(control), problem_(std::move(problem)) {
+    set_nonblocking(control);
+  }
 
   void serve() {
     while (open_) {
@@ -137,6 +142,7 @@ class Spawner {
   std::string configure(std::string_view body) {
     const auto fields = unpack_fields(body);
     if (!fields || fields->size() != 3) return pack_fields({"no", "malformed request"});
+    if (!problem_.empty()) return pack_fields({"no", problem_});
     level_ = static_cast<SandboxLevel>(parse_int((*fields)[0]).value_or(0));
     parallel_ =
         static_cast<std::size_t>(std::max<std::int64_t>(1, parse_int((*fields)[1]).value_or(1)));
@@ -170,6 +176,7 @@ class Spawner {
 
   void start(Job& job) {
     try {
+      ++job.runs;
       job.run = std::make_unique<Run>(*job.program, interpreter_, level_);
     } catch (const Error& error) {
       answer(job, pack_result({SandboxOutcome::kFault, error.what(), 0, 0}));
@@ -179,7 +186,8 @@ class Spawner {
   /// Answers, or has the sample repeated: once after a fault, once alone after a time-out in which
   /// it had not had the processor for most of its time.
   void conclude(Job& job) {
-    const SandboxResult result = job.run->result();
+    SandboxResult result = job.run->result();
+    result.runs = job.runs;
     job.run.reset();
     if (result.outcome == SandboxOutcome::kFault && job.faults++ == 0) return;
     const bool starved = result.cpu_seconds < 0.8 * job.program->wall_seconds;
@@ -197,6 +205,7 @@ class Spawner {
   }
 
   int control_;
+  std::string problem_;
   bool open_ = true;
   SandboxLevel level_ = SandboxLevel::kFull;
   std::size_t parallel_ = 1;
@@ -215,7 +224,10 @@ void drop_root() {
     changed = changed || (setresgid(id, id, id) == 0 && setresuid(id, id, id) == 0);
   }
   if (!changed || geteuid() == 0) {
-    throw_environment("sandbox: running as root without the right to become another user");
+    throw_environment(
+        "run as root without the right to become another user, as in some containers: "
+        "model-written "
+        "programs never run as root; start assay as an ordinary user");
   }
   // Kept is the right to make namespaces, which a distribution may deny to ordinary users. It is
   // worth nothing inside: a new user namespace starts without any right outside.
@@ -229,12 +241,21 @@ void drop_root() {
 }
 
 void serve_sandboxes(int control) {
+  // Nothing that the caller had open stays, but the standard streams, which no child keeps.
+  const int lowest = dup2(control, STDERR_FILENO + 1);
+  syscall(SYS_close_range, lowest + 1, ~0U, 0);
+  fcntl(lowest, F_SETFD, FD_CLOEXEC);
   signal(SIGPIPE, SIG_IGN);
   // Ctrl-C is for the program, which then closes the socket.
   signal(SIGINT, SIG_IGN);
+  std::string problem;
   try {
     drop_root();
-    Spawner(control).serve();
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  try {
+    Spawner(lowest, problem).serve();
   } catch (const std::exception&) {
     _exit(1);  // clients see the end of their streams: a sandbox fault
   }

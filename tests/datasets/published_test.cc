@@ -9,6 +9,7 @@
 #include "evals/gsm8k/manifest.h"
 #include "evals/humaneval/manifest.h"
 #include "evals/ifeval/manifest.h"
+#include "evals/language_data/manifest.h"
 #include "evals/math/manifest.h"
 #include "evals/math500/manifest.h"
 #include "evals/mgsm/manifest.h"
@@ -36,6 +37,24 @@ TEST(PublishedData, EveryFileParsesWithTheCountAndDigestOfItsManifest) {
       EXPECT_EQ(loaded.sha256, file.sha256) << file.path;
     }
   }
+}
+
+// The distribution's package holds the same files, below a folder of its own.
+TEST(PublishedData, LanguageProfilesAreThoseOfThePackage) {
+  const std::filesystem::path package = "/usr/lib/python3/dist-packages/langdetect";
+  if (!std::filesystem::exists(package / "profiles")) {
+    GTEST_SKIP() << "python3-langdetect is not installed";
+  }
+  int compared = 0;
+  for (const DataFile& file : evals::language_data_manifest().files) {
+    if (file.url_member.empty()) continue;
+    const std::filesystem::path path =
+        package / std::filesystem::path(file.path).lexically_relative("language_data");
+    const LoadedFile loaded = load_file(evals::language_data_manifest(), file, path);
+    EXPECT_EQ(difference(file, loaded), "") << path;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 56);
 }
 
 }  // namespace

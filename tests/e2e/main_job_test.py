@@ -3,6 +3,7 @@
 
 usage: main_job_test.py ASSAY SHARED      exits 77 (skipped) when the shared data is missing
 """
+import hashlib
 import json
 import os
 import signal
@@ -48,6 +49,51 @@ class MainJob(unittest.TestCase):
     def run_suite(self, suite, db, *arguments):
         return json.loads(assay("run", suite, "--db", db, "--json", *arguments).stdout)
 
+    def published(self, form, count=6):
+        """Published answers to GSM8K in one of the two forms; every second one is right."""
+        questions = [json.loads(line) for line in
+                     (SHARED / "datasets/gsm8k/test.jsonl").read_text().splitlines()[:count]]
+        path = self.path / f"{form}.jsonl"
+        with open(path, "w") as out:
+            for number, row in enumerate(questions):
+                gold = row["answer"].split("#### ")[1]
+                response = f"The final answer is {gold if number % 2 == 0 else 999999}."
+                prompt = f"Once upon a time. {row['question']}\nAnswer:"
+                if form == "meta":
+                    line = {"task_name": "gsm8k", "input_question": row["question"],
+                            "input_final_prompts": [prompt],
+                            "input_final_prompts_hash": [hashlib.sha256(prompt.encode()).hexdigest()],
+                            "output_prediction_text": [response], "output_parsed_answer": "",
+                            "is_correct": number % 2 == 0}
+                else:
+                    line = {"doc_id": number, "doc": {"question": row["question"]}, "target": gold,
+                            "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": []}}},
+                            "resps": [[response]], "filtered_resps": [gold],
+                            "exact_match": float(number % 2 == 0)}
+                out.write(json.dumps(line) + "\n")
+        return path
+
+    def test_published_answers_are_compared_item_by_item_with_a_run_on_their_prompts(self):
+        for form in ("meta", "lm_eval"):
+            db = self.path / f"{form}.db"
+            prompts = self.published(form)
+            scored = json.loads(assay(
+                "score", "gsm8k@assay-0shot", "--data", SHARED / "datasets", "--prompts", prompts,
+                "--db", db, "--model", "theirs", "--json").stdout)
+            self.assertEqual(scored["published"], {"compared": 6, "agree": 6, "only_ours": 0,
+                                                   "only_theirs": 0})
+            suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 6,
+                                 "prompts": str(prompts)}], settings=("bf16",))
+            ours = self.run_suite(suite, db)["runs"][0]["run"]
+            runs = json.loads(assay("runs", "list", "--db", db, "--json").stdout)
+            theirs = next(run["run"] for run in runs if run["run"] != ours)
+            compared = json.loads(assay("compare", theirs, ours, "--db", db, "--json").stdout)
+            task = compared["tasks"][0]
+            self.assertEqual(task["items"], 6)
+            self.assertEqual(task["right_to_wrong"], 3)
+            self.assertEqual(len(task["flips"]), 3)
+            self.assertIn("final answer", task["flips"][0]["baseline_response"])
+
     def test_two_settings_side_by_side_and_a_second_run_gives_the_same_bytes(self):
         suite = self.suite([{"task": "gsm8k", "protocol": "assay-0shot", "limit": 100,
                              "sampling": {"max_tokens": 24}},
@@ -72,17 +118,19 @@ class MainJob(unittest.TestCase):
 
     def test_every_benchmark_runs_is_scored_and_shown(self):
         short = {"max_tokens": 16}
-        suite = self.suite(["mmlu"] + [{"task": task, "sampling": short} for task in
-                                       ("gpqa", "math", "math500", "humaneval", "gsm8k", "mgsm", "ifeval")],
+        names = ["gpqa", "math", "math500", "humaneval", "gsm8k", "mgsm", "ifeval"]
+        if json.loads(assay("doctor", "--json").stdout)["sandbox"]["problem"]:
+            names.remove("humaneval")  # refused here; tests/e2e/forbidden_namespaces_test.py
+        suite = self.suite(["mmlu"] + [{"task": task, "sampling": short} for task in names],
                            settings=["fp8"], allowed_errors=3)
         db = self.path / "all.db"
         run = self.run_suite(suite, db, "--limit", 3)["runs"][0]
-        self.assertEqual(len(run["tasks"]), 8)
+        self.assertEqual(len(run["tasks"]), 1 + len(names))
         for task in run["tasks"]:
             self.assertEqual(task["samples"], 3, task)
             self.assertTrue(task["metrics"], task)
-            # IFEval's language checks need data that may be missing; code needs namespaces.
-            if task["task"] not in ("ifeval", "humaneval"):
+            # IFEval's language checks need data that may be missing.
+            if task["task"] != "ifeval":
                 self.assertEqual(task["unscored"], 0, task)
         page = self.path / "all.html"
         assay("report", "--db", db, "--html", page)

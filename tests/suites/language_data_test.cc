@@ -90,8 +90,8 @@ TEST_F(LanguageDataTest, WhatIsNowhereHasAStandInAndTheStatusSaysSo) {
   EXPECT_FALSE(data->punkt.has_value());
   EXPECT_FALSE(data->profiles.has_value());
   EXPECT_EQ(data->status,
-            "sentences: ICU rules, as no Punkt model was found; languages: none, language checks "
-            "are unscored");
+            "sentences: ICU rules, as no Punkt model was found; languages: CLD2, as no langdetect "
+            "profiles were found");
 }
 
 TEST_F(LanguageDataTest, OnlySuitesWithIfevalReadIt) {
@@ -263,25 +263,30 @@ TEST_F(LanguageDataTest, PublishedIfevalVerdictsAreReproducedFromFiles) {
   EXPECT_EQ(scored.summary().at("language_data").as_string(), language->status);
 }
 
-TEST_F(LanguageDataTest, WithoutProfilesLanguageChecksAreUnscoredWithTheReason) {
+TEST_F(LanguageDataTest, WithoutProfilesAnotherDetectorJudgesAndTheRunSaysSo) {
   ASSAY_SHARED_OR_SKIP(datasets, "datasets");
   ASSAY_SHARED_OR_SKIP(input, "datasets/ifeval/input_data.jsonl");
   std::string id;
   for (const Json& row : test::read_jsonl(input)) {
-    if (row.at("instruction_id_list").dump() == R"(["language:response_language"])") {
+    if (row.at("instruction_id_list").dump() == R"(["language:response_language"])" &&
+        row.at("kwargs").dump() == R"([{"language":"de"}])") {
       id = fmt::format("ifeval/{}", row.at("key").as_int());
     }
   }
   ASSERT_FALSE(id.empty());
   const auto language = load_language_data({.named = "", .others = {}});
-  const ScoredFile scored = score_file(
-      {.task = "ifeval",
-       .data = datasets,
-       .responses = write("r.jsonl", fmt::format(R"({{"id": "{}", "response": "Text."}})", id)),
-       .language = language.get()});
-  EXPECT_EQ(scored.aggregate.unscored, 1);
-  EXPECT_EQ(scored.scores[0].reason,
-            "language:response_language: no language profiles were found (docs/ifeval.md)");
+  const std::string lines = fmt::format(
+      "{{\"id\": \"{0}\", \"response\": \"Der Hund schläft unter dem Tisch.\"}}\n"
+      "{{\"id\": \"{0}\", \"response\": \"The dog sleeps below the table.\"}}\n",
+      id);
+  const ScoredFile scored = score_file({.task = "ifeval",
+                                        .data = datasets,
+                                        .responses = write("r.jsonl", lines),
+                                        .language = language.get()});
+  EXPECT_EQ(scored.aggregate.unscored, 0);
+  EXPECT_EQ(scored.scores[0].verdict, evals::Verdict::kCorrect);
+  EXPECT_EQ(scored.scores[1].verdict, evals::Verdict::kIncorrect);
+  EXPECT_NE(scored.summary().at("language_data").as_string().find("CLD2"), std::string::npos);
 }
 
 }  // namespace

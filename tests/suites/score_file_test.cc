@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "suites/plan.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::suites {
@@ -33,6 +34,22 @@ class ScoreFile : public ::testing::Test {
   }
   test::TemporaryFolder folder_;
 };
+
+// A run says so too: in the definition of its task, which the report shows.
+TEST_F(ScoreFile, RecordsLeftOutAreCounted) {
+  const std::filesystem::path data = folder_.path() / "gsm8k/test.jsonl";
+  write_file_atomic(data, read_file(data) + "{\"question\": \"q4\", \"answer\": \"no mark\"}\n{\n");
+  EXPECT_NE(error(R"({"id": "gsm8k/test/1", "response": "2"})").find("test.jsonl:5"),
+            std::string::npos);
+  const ScoredFile file = score(R"({"id": "gsm8k/test/1", "response": "2"})", true);
+  EXPECT_EQ(file.summary().at("bad").as_int(), 2);
+  const SuiteTask task{
+      .task = "gsm8k", .protocol = "assay-0shot", .groups = {}, .custom_data = true};
+  const PlannedTask plan = plan_task(task, {.data = folder_.path(), .skip_bad = true});
+  EXPECT_EQ(plan.samples.size(), 3U);
+  EXPECT_EQ(plan.definition().at("records_left_out").as_int(), 2);
+  EXPECT_EQ(plan.bad[0].place, data.string() + ":5");
+}
 
 TEST_F(ScoreFile, CountsRightAnswersAndSamplesWithoutResponse) {
   const ScoredFile file = score(R"({"id": "gsm8k/test/1", "response": "2"}

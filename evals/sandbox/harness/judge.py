@@ -23,18 +23,24 @@ class Unsendable(BaseException):
     """The tests pass what cannot be sent: a fault of the harness, not of the program."""
 
 
+# Raised inside a loop or generator of the tests these would end it early, as if all were well.
+_ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration, GeneratorExit)
+
+
 def _exception(description):
     own, base, text, number = description
     kind = getattr(builtins, base, None)
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
         kind = ProgramError
-    elif own != base:
-        # tests that catch the built-in base still do
-        kind = type(own, (kind,), {})
+    elif issubclass(kind, _ENDS_OF_LOOPS):
+        kind = ProgramExit
     try:
+        if own != base:
+            # tests that catch the built-in base still do
+            kind = type(own, (kind,), {})
         return kind(text)
     except Exception:
-        # UnicodeError and the like take five arguments
+        # a name that is none; UnicodeError and the like take five arguments
         return (ProgramError if issubclass(kind, Exception) else ProgramExit)(text)
 
 
@@ -84,8 +90,10 @@ class Program:
     def __call__(self, *args, **kwargs):
         if self.gone:
             raise ProgramGone(self.gone)
+        if _holds(self.codec["Opaque"], (args, kwargs)):
+            raise TypeError("the program returned what is no plain data")
         request = self.codec["encode"]((args, kwargs))
-        if b"o" in request and _holds_opaque(self.codec, request):
+        if b"o" in request and _holds(self.codec["Opaque"], self.codec["decode"](request)):
             raise Unsendable("the tests pass a value that is no plain data")
         try:
             self.codec["write_frame"](os.write, REQUESTS, request)
@@ -95,20 +103,18 @@ class Program:
         if kind == b"V":
             return value
         if kind == b"L":
-            return self.codec["Opaque"]("too large (%s)" % value)
+            return self.codec["Opaque"]("too large (%s)" % str(value)[:80])
         if kind == b"E":
             self._raise(value)
         self._end("malformed reply: kind")
 
 
-def _holds_opaque(codec, request):
-    def search(value):
-        if isinstance(value, codec["Opaque"]):
-            return True
-        if isinstance(value, dict):
-            return any(search(k) or search(v) for k, v in value.items())
-        return isinstance(value, (list, tuple, set)) and any(map(search, value))
-    return search(codec["decode"](request))
+def _holds(kind, value):
+    if isinstance(value, kind):
+        return True
+    if isinstance(value, dict):
+        return any(_holds(kind, part) for item in value.items() for part in item)
+    return isinstance(value, (list, tuple, set)) and any(_holds(kind, part) for part in value)
 
 
 def _own(error):

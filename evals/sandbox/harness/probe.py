@@ -16,6 +16,11 @@ def _connect(port):
     _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM).connect(("127.0.0.1", port))
 
 
+def _open_socket():
+    import _socket
+    _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+
+
 def _fork():
     if posix.fork() == 0:
         posix._exit(0)
@@ -28,12 +33,14 @@ def _write(path):
 def probe(marker, port, pid):
     return {
         "read a file outside": _attempt(lambda: posix.open(marker, posix.O_RDONLY)),
+        "write outside": _attempt(lambda: _write(marker + ".written")),
+        "change permissions outside": _attempt(lambda: posix.chmod(marker, 0o640)),
         "connect to loopback": _attempt(lambda: _connect(port)),
+        "open a socket": _attempt(_open_socket),
         "see a foreign process": _attempt(lambda: posix.listdir("/proc/%d" % pid)),
         "signal a foreign process": _attempt(lambda: posix.kill(pid, 0)),
         "start a process": _attempt(_fork),
         "execute a program": not _attempt_exec_fails(),
-        "write outside": _attempt(lambda: _write(marker + ".written")),
     }
 
 

@@ -33,14 +33,18 @@ class _Unreadable:
 
 def _take_away(source):
     builtins.exit = builtins.quit = builtins.help = None
-    for name in _OS_NAMES:
-        setattr(os, name, None)
+    if "tempfile" in source:
+        # It looks for its folder with calls that are taken away below; the original has done so.
+        import tempfile
+        tempfile.gettempdir()
     for module, names in _OTHER_NAMES:
         # Importing these costs more than a whole small sample: only where they may be used.
         if any(word in source for word in (module, "tempfile")):
             loaded = __import__(module)
             for name in names:
                 setattr(loaded, name, None)
+    for name in _OS_NAMES:
+        setattr(os, name, None)
     for module in _ABSENT_MODULES:
         sys.modules[module] = None
     if "random" in source:
@@ -55,10 +59,15 @@ def _text(data):
         return data.decode("utf-8", "surrogatepass")
 
 
+# By identity: a completion's own classes call themselves built-in too, as its names have no module.
+_BUILT_IN = {kind: name for name, kind in vars(builtins).items()
+             if isinstance(kind, type) and issubclass(kind, BaseException)}
+
+
 def _describe(error):
     """(own type name, nearest built-in type name, text, errno) of an exception, whatever it does."""
     kind = type(error)
-    base = next((c.__name__ for c in type.mro(kind) if c.__module__ == "builtins"), "Exception")
+    base = next((_BUILT_IN[c] for c in type.mro(kind) if c in _BUILT_IN), "Exception")
     try:
         text = str(error)
     except BaseException:

@@ -20,7 +20,7 @@ void gemm(benchmark::State& state, WeightType type, std::int64_t shards) {
   std::vector<float> row(static_cast<std::size_t>(inputs));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (float& value : row) value = static_cast<float>(random.uniform() - 0.5);
-    pack_row(w, r, row, 0.5F / 448);
+    pack_row(cpu_kernels(), w, r, row, 0.5F / 448);
   }
   std::vector<bf16> a(static_cast<std::size_t>(tokens * w.padded_inputs()));
   for (bf16& value : a) value = float_to_bf16(static_cast<float>(random.uniform() - 0.5));

@@ -275,7 +275,7 @@ void compare_weights(WeightType type, int rows, int cols, int shards, bool commo
     float top = 0;
     for (const float value : row) top = std::max(top, std::abs(value));
     const float scale = type == WeightType::kBf16 ? 1 : e4m3_scale(common ? amax : top);
-    pack_row(host, r, row, scale);
+    pack_row(cpu_kernels(), host, r, row, scale);
   }
   DeviceMatrix to;
   to.type = type;

@@ -35,7 +35,7 @@ Problem make_problem(const Shape& s, std::uint64_t seed) {
   std::vector<float> row(static_cast<std::size_t>(p.w.inputs()));
   for (std::int64_t n = 0; n < s.rows; ++n) {
     for (float& value : row) value = uniform(random);
-    pack_row(p.w, n, row, 1.0F / 448 * (1 + 0.25F * uniform(random)));
+    pack_row(cpu_kernels(), p.w, n, row, 1.0F / 448 * (1 + 0.25F * uniform(random)));
   }
   p.a.assign(static_cast<std::size_t>(s.tokens * p.w.padded_inputs()), 0);
   for (std::int64_t m = 0; m < s.tokens; ++m) {
@@ -68,10 +68,10 @@ constexpr WeightType kF = WeightType::kE4m3;
 // Odd shapes: one row, part panels, odd inputs, inputs below and just above a block and a chain,
 // every count of tokens around the register tile, shards.
 const Shape kShapes[] = {
-    {kB, 1, 1, 1, 1},     {kB, 65, 1, 63, 2},   {kB, 64, 1, 128, 3},  {kB, 100, 1, 129, 5},
-    {kB, 70, 8, 22, 7},   {kB, 64, 2, 130, 13}, {kB, 130, 4, 64, 6},  {kB, 64, 1, 384, 129},
-    {kF, 1, 1, 1, 1},     {kF, 65, 1, 63, 2},   {kF, 64, 1, 128, 1},  {kF, 100, 1, 129, 5},
-    {kF, 70, 8, 22, 7},   {kF, 64, 2, 256, 2},  {kF, 130, 4, 65, 4},  {kF, 64, 1, 384, 129},
+    {kB, 1, 1, 1, 1},     {kB, 65, 1, 63, 2},   {kB, 64, 1, 128, 3}, {kB, 100, 1, 129, 5},
+    {kB, 70, 8, 22, 7},   {kB, 64, 2, 130, 13}, {kB, 130, 4, 64, 6}, {kB, 64, 1, 384, 129},
+    {kF, 1, 1, 1, 1},     {kF, 65, 1, 63, 2},   {kF, 64, 1, 128, 1}, {kF, 100, 1, 129, 5},
+    {kF, 70, 8, 22, 7},   {kF, 64, 2, 256, 2},  {kF, 130, 4, 65, 4}, {kF, 64, 1, 384, 129},
     {kF, 192, 8, 128, 1}, {kF, 64, 1, 256, 8},
 };
 
@@ -114,7 +114,9 @@ TEST_P(GemmTest, ARowDoesNotDependOnTheOthersOfItsBatch) {
       const std::vector<float> alone = run(single, one, &context);
       std::swap(single.w, p.w);
       EXPECT_EQ(std::memcmp(alone.data(), all.data() + m * p.w.padded_rows(),
-                            alone.size() * sizeof(float)), 0) << m;
+                            alone.size() * sizeof(float)),
+                0)
+          << m;
     }
   }
 }
@@ -153,7 +155,7 @@ TEST(PackedMatrix, GivesBackWhatWasPacked) {
   for (std::int64_t n = 0; n < 70; ++n) {
     std::vector<float> row(37);
     for (float& v : row) v = bf16_to_float(float_to_bf16(uniform(random)));
-    pack_row(m, n, row, 1);
+    pack_row(cpu_kernels(), m, n, row, 1);
     std::vector<bf16> back(37);
     unpack_row(m, n, back.data());
     for (std::size_t k = 0; k < row.size(); ++k) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-
 #include <cmath>
 
 namespace assay::engine {
@@ -14,8 +13,8 @@ namespace {
 double definition(e4m3 code) {
   const int exponent = (code >> 3) & 15;
   const int mantissa = code & 7;
-  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -9)
-                                         : std::ldexp(8 + mantissa, exponent - 10);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
   return (code & 0x80) != 0 ? -magnitude : magnitude;
 }
 
@@ -64,8 +63,8 @@ TEST(Number, EveryBf16InputEncodesToTheNearestE4m3Value) {
 
 TEST(Number, ValuesAroundEveryRoundingBoundaryEncodeToTheNearestE4m3Value) {
   for (unsigned code = 0; code < 0x7E; ++code) {
-    const double middle = (definition(static_cast<e4m3>(code)) +
-                           definition(static_cast<e4m3>(code + 1))) / 2;
+    const double middle =
+        (definition(static_cast<e4m3>(code)) + definition(static_cast<e4m3>(code + 1))) / 2;
     const auto exact = static_cast<float>(middle);
     for (const float x : {std::nextafterf(exact, 0.0F), exact, std::nextafterf(exact, 1e9F)}) {
       EXPECT_EQ(float_to_e4m3(x), nearest(x)) << x;

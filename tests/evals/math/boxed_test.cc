@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "evals/extract/math_equal.h"
 #include "evals/extract/math_extraction.h"
 #include "tests/support/shared_data.h"
 
@@ -30,6 +31,29 @@ TEST(MathExtraction, AgreesWithTheReferencesOnEveryVector) {
     expect_text(extract.at("minerva_final_answer"), minerva_final_answer(response), id);
     expect_text(extract.at("lm_eval_hendrycks_dollar"), between_dollars(response), id + " dollar");
     expect_text(extract.at("simple_evals_answer_line"), answer_line(response), id + " line");
+    expect_text(extract.at("opencompass_boxed"), boxed_opencompass(response, false), id + " oc");
+    expect_text(extract.at("opencompass_boxed_strip2"), boxed_opencompass(response, true),
+                id + " oc strip2");
+  }
+}
+
+// Math-Verify's answer is a parsed expression; ours is text that means the same.
+TEST(MathExtraction, FindsTheAnswerThatMathVerifyFinds) {
+  ASSAY_SHARED_OR_SKIP(path, "vectors/math_extraction.jsonl");
+  for (const Json& row : test::read_jsonl(path)) {
+    const Json& expected = row.at("extract").at("math_verify");
+    const Json::Array& texts = expected.at("text").as_array();
+    const std::optional<std::string> found = math_verify_answer(row.at("response").as_string());
+    const std::string& id = row.at("id").as_string();
+    if (texts.empty()) {
+      EXPECT_EQ(found, std::nullopt) << id;
+    } else if (!expected.at("expr").as_array().empty()) {
+      // A stray brace and "1 and 1", as its own normalisation leaves them.
+      std::string text = texts[0].as_string();
+      if (text == "5}") text = "5";
+      ASSERT_TRUE(found) << id;
+      EXPECT_TRUE(math_equal(text, *found)) << id << ": " << text << " | " << *found;
+    }
   }
 }
 

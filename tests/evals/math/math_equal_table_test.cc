@@ -1,6 +1,9 @@
 // The table of what a good grader holds equal and apart, in both directions.
 #include <gtest/gtest.h>
 
+#include <tuple>
+#include <vector>
+
 #include "evals/extract/math_equal.h"
 
 namespace assay::evals {
@@ -188,6 +191,71 @@ constexpr Pair kPairs[] = {
     {true, R"(\text{C,E})", R"(E,C)"},
     {true, R"(-\$0.50)", R"(-0.5)"},
     {true, R"(9\text{ a.m.})", R"(9)"},
+    // nested roots
+    {true, R"(\sqrt{3+2\sqrt2})", R"(1+\sqrt2)"},
+    {true, R"(\sqrt{2-\sqrt3})", R"(\frac{\sqrt6-\sqrt2}{2})"},
+    {true, R"(\sqrt{28-10\sqrt3})", R"(5-\sqrt3)"},
+    {false, R"(\sqrt{3+2\sqrt2})", R"(1-\sqrt2)"},
+    {false, R"(\sqrt{3-2\sqrt2})", R"(1-\sqrt2)"},
+    {false, R"(\sqrt{5+2\sqrt2})", R"(1+\sqrt2)"},
+    // multiples and sums of angles
+    {true, R"(\sin 2x)", R"(2\sin x\cos x)"},
+    {true, R"(\cos(2x))", R"(1-2\sin^2 x)"},
+    {true, R"(\cos(3\theta))", R"(4\cos^3\theta-3\cos\theta)"},
+    {true, R"(\sin(x+y))", R"(\sin x\cos y+\cos x\sin y)"},
+    {true, R"(\sin(-x))", R"(-\sin x)"},
+    {true, R"(\cos(x+\pi))", R"(-\cos x)"},
+    {true, R"(\tan(2x))", R"(\frac{2\tan x}{1-\tan^2 x})"},
+    {false, R"(\sin 2x)", R"(2\sin x)"},
+    {false, R"(\cos(2x))", R"(1-2\cos^2 x)"},
+    {false, R"(\sin(x+y))", R"(\sin x+\sin y)"},
+    // parts of pi
+    {true, R"(\sin 18^\circ)", R"(\frac{\sqrt5-1}{4})"},
+    {true, R"(\cos\frac{\pi}{5})", R"(\frac{1+\sqrt5}{4})"},
+    {true, R"(\sin 160^\circ)", R"(\cos 70^\circ)"},
+    {true, R"(\tan 40^\circ)", R"(\cot 50^\circ)"},
+    {true, R"(\cos\frac{17\pi}{9})", R"(\cos\frac{\pi}{9})"},
+    {true, R"(\sin 40^\circ)", R"(2\sin 20^\circ\cos 20^\circ)"},
+    {false, R"(\sin 160^\circ)", R"(\cos 110^\circ)"},
+    {false, R"(\cos\frac{10\pi}{9})", R"(\cos\frac{\pi}{9})"},
+    {false, R"(\sin 18^\circ)", R"(\frac{\sqrt5+1}{4})"},
+    // powers with symbols above, and the circle
+    {true, R"(2^{x+1})", R"(2\cdot 2^x)"},
+    {true, R"(4^x)", R"(2^{2x})"},
+    {true, R"(6^n)", R"(2^n\cdot 3^n)"},
+    {true, R"(\frac{1}{2^n})", R"(2^{-n})"},
+    {true, R"(x^{a+b})", R"(x^a x^b)"},
+    {true, R"((-1)^{n+1})", R"(-(-1)^n)"},
+    {true, R"(\left(\frac{2}{3}\right)^n)", R"(\frac{2^n}{3^n})"},
+    {true, R"(e^{i\pi})", R"(-1)"},
+    {true, R"(e^{\pi i/3})", R"(\frac{1+i\sqrt3}{2})"},
+    {true, R"(e^{x+2})", R"(e^2e^x)"},
+    {false, R"(2^{x+1})", R"(2^x+1)"},
+    {false, R"(4^x)", R"(2^{x+2})"},
+    {false, R"((x^2)^{1/2})", R"(-x)"},
+    {false, R"(e^{i\pi/3})", R"(\frac{1-i\sqrt3}{2})"},
+    {false, R"((-1)^{n+1})", R"((-1)^n)"},
+    // matrices with a factor
+    {true, R"(2\begin{pmatrix}1\\2\end{pmatrix})", R"(\begin{pmatrix}2\\4\end{pmatrix})"},
+    {true, R"(\frac12\begin{pmatrix}1&2\\3&4\end{pmatrix})",
+     R"(\begin{pmatrix}1/2&1\\3/2&2\end{pmatrix})"},
+    {true, R"(-\begin{pmatrix}1\\2\end{pmatrix})", R"(\begin{pmatrix}-1\\-2\end{pmatrix})"},
+    {true, R"(\begin{pmatrix}1\\2\end{pmatrix}+t\begin{pmatrix}3\\4\end{pmatrix})",
+     R"(\begin{pmatrix}1+3t\\2+4t\end{pmatrix})"},
+    {false, R"(2\begin{pmatrix}1\\2\end{pmatrix})", R"(\begin{pmatrix}2\\2\end{pmatrix})"},
+    {false, R"(2\begin{pmatrix}1\\2\end{pmatrix})", R"(\begin{pmatrix}2&4\end{pmatrix})"},
+    // inverse functions and absolute values
+    {true, R"(\arcsin\frac12)", R"(\frac{\pi}{6})"},
+    {true, R"(\arccos(-\frac12))", R"(\frac{2\pi}{3})"},
+    {true, R"(\arctan 1)", R"(\pi/4)"},
+    {true, R"(\tan^{-1}(-\sqrt3))", R"(-\frac{\pi}{3})"},
+    {true, R"(|3+4i|)", R"(5)"},
+    {true, R"(|1-i|)", R"(\sqrt2)"},
+    {true, R"(\left|\frac{1}{1+i}\right|)", R"(\frac{\sqrt2}{2})"},
+    {false, R"(\arcsin\frac12)", R"(\frac{\pi}{3})"},
+    {false, R"(\arccos\frac12)", R"(-\frac{\pi}{3})"},
+    {false, R"(|3+4i|)", R"(7)"},
+    {false, R"(|x+i|)", R"(\sqrt{x^2+1})"},
 };
 
 TEST(MathEqualTable, HoldsInBothDirections) {
@@ -196,6 +264,35 @@ TEST(MathEqualTable, HoldsInBothDirections) {
         << pair.gold << " | " << pair.prediction;
     EXPECT_EQ(math_equal(pair.prediction, pair.gold), pair.equal)
         << pair.prediction << " | " << pair.gold;
+  }
+}
+
+// Each contested rule turns the verdict on its own pair and on no other of these.
+TEST(MathEqualOptions, EachRuleDecidesItsPair) {
+  const std::vector<std::tuple<const char*, const char*, const char*>> pairs = {
+      {"percent_is_hundredth", R"(50\%)", "0.5"},
+      {"degrees_are_radians", R"(180^\circ)", R"(\pi)"},
+      {"rounded_is_equal", R"(\frac13)", "0.333"},
+      {"unreduced_is_equal", R"(\frac12)", R"(\frac24)"},
+      {"ignore_brackets", "(1,2)", "[1,2]"},
+      {"vector_is_tuple", "(1,2)", R"(\begin{pmatrix}1\\2\end{pmatrix})"},
+      {"set_is_list", R"(\{1,2\})", "1,2"},
+      {"ignore_base", "204_5", "204"},
+      {"ratio_is_fraction", "3:4", R"(\frac34)"},
+      {"equation_is_value", "y=2x+3", "2x+3"},
+      {"inequality_is_interval", "0<x<1", "(0,1)"},
+      {"plus_minus_is_list", R"(\pm 2)", "2,-2"},
+      {"differing_units_equal", R"(10\text{ cm})", R"(10\text{ m})"},
+  };
+  ASSERT_EQ(pairs.size(), math_equal_rules().size());
+  for (const MathEqualRule& rule : math_equal_rules()) {
+    MathEqualOptions turned;
+    turned.*rule.value = !(turned.*rule.value);
+    for (const auto& [name, gold, prediction] : pairs) {
+      const bool own = rule.name == name;
+      EXPECT_EQ(math_equal(gold, prediction, turned) != math_equal(gold, prediction), own)
+          << rule.name << " on " << gold << " | " << prediction;
+    }
   }
 }
 

@@ -1,11 +1,13 @@
 // The spawner of sandboxes comes before everything else, as in the program.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "evals/sandbox/sandbox_client.h"
+#include "tests/evals/sandbox/as_user.h"
 
 int main(int argc, char** argv) {
-  // Its arguments are not blanked: nothing secret is in them.
-  assay::evals::start_sandbox_spawner(0, argv);
-  ::testing::InitGoogleTest(&argc, argv);
+  if (assay::evals::wants_ordinary_user(argc, argv)) assay::evals::become_ordinary_user();
+  assay::evals::start_sandbox_spawner(argc, argv);
+  ::testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -87,7 +87,7 @@ TEST(Sandbox, StrengthIsMeasured) {
   ASSAY_SANDBOX_OR_SKIP();
   const SandboxStrength strength = measure_sandbox({});
   EXPECT_EQ(strength.problem, "");
-  EXPECT_EQ(strength.checks.size(), 7U);
+  EXPECT_EQ(strength.checks.size(), 9U);
   for (const auto& check : strength.checks) EXPECT_TRUE(check.holds) << check.name;
 }
 

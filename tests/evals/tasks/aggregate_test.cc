@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -82,6 +83,79 @@ TEST(Aggregate, PassAndMajorityNeedAllRepeatsOfEveryItem) {
   std::vector<Observation> partial = full;
   partial.push_back(observed("b", 0, true));
   EXPECT_EQ(aggregate(specs, partial).find("maj@3"), nullptr);
+}
+
+// Answers of which the scorer says that they are one, count as one; no answer has no vote.
+TEST(Aggregate, MajorityCountsVotesNotWritings) {
+  const std::vector<MetricSpec> specs = with_repeat_metrics(kAccuracy, 5);
+  std::vector<Observation> all = {observed("a", 0, false, "3"), observed("a", 1, true, "0.5"),
+                                  observed("a", 2, false, "3"), observed("a", 3, true, "1/2"),
+                                  observed("a", 4, true, "2/4")};
+  EXPECT_DOUBLE_EQ(aggregate(specs, all).find("maj@5")->value, 0);
+  for (Observation& one : all) {
+    if (one.score.verdict == Verdict::kCorrect) one.score.detail.set("vote", "1/2");
+  }
+  EXPECT_DOUBLE_EQ(aggregate(specs, all).find("maj@5")->value, 1);
+  EXPECT_DOUBLE_EQ(aggregate(specs, all).find("avg@5")->value, 0.6);
+  const std::vector<Observation> silent = {observed("a", 0, false), observed("a", 1, false),
+                                           observed("a", 2, false), observed("a", 3, true, "7"),
+                                           observed("a", 4, false)};
+  EXPECT_DOUBLE_EQ(aggregate(specs, silent).find("maj@5")->value, 1);
+}
+
+TEST(Aggregate, EveryBenchmarkHasMetricsOverRepeats) {
+  for (const Benchmark* benchmark : all_benchmarks()) {
+    for (const Protocol& protocol : benchmark->protocols()) {
+      const auto specs = with_repeat_metrics(protocol.metrics, 4);
+      for (const char* name : {"pass@1", "pass@2", "pass@4", "maj@4", "avg@4"}) {
+        EXPECT_NE(std::ranges::find(specs, name, &MetricSpec::name), specs.end())
+            << benchmark->name() << '@' << protocol.name << ' ' << name;
+      }
+    }
+  }
+}
+
+TEST(Votes, AreByEquivalence) {
+  const auto votes = [](const char* benchmark, const Sample& sample,
+                        const std::vector<const char*>& texts) {
+    std::set<std::string> out;
+    for (const char* text : texts) {
+      Response response;
+      response.text = text;
+      out.insert(vote_of(find_benchmark(benchmark).score(sample, response, {})));
+    }
+    return out;
+  };
+  const Sample half{.choices = {}, .target = "\\frac{1}{2}"};
+  EXPECT_EQ(votes("math", half, {"\\boxed{0.5}", "\\boxed{\\frac12}", "\\boxed{x=1/2}"}),
+            (std::set<std::string>{"\\frac{1}{2}"}));
+  EXPECT_EQ(votes("math", half, {"\\boxed{0.25}", "\\boxed{\\frac14}", "\\boxed{2/8}"}).size(), 1U);
+  EXPECT_EQ(votes("math", half, {"\\boxed{0.25}", "\\boxed{\\frac13}"}).size(), 2U);
+  const Sample eighteen{.choices = {}, .target = "18"};
+  EXPECT_EQ(
+      votes("gsm8k", eighteen, {"The final answer is 18.0", "The final answer is $18."}).size(),
+      1U);
+}
+
+// Each repeat shows the answers in its own order: the vote is for the answer.
+TEST(Votes, OfGpqaFollowTheAnswerNotItsLetter) {
+  Sample sample{.choices = {"right", "w1", "w2", "w3"}};
+  sample.extra.set("row", 0);
+  sample.extra.set("rows", 198);
+  sample.extra.set("split", "diamond");
+  const Benchmark& gpqa = find_benchmark("gpqa");
+  std::set<std::string> letters;
+  std::set<std::string> votes;
+  for (std::int64_t repeat = 0; repeat < 8; ++repeat) {
+    const ScoreContext context{
+        .protocol = nullptr, .answer_after = "", .repeat = repeat, .sample_id = ""};
+    const Score score = gpqa.score(sample, gpqa.gold_response(sample, context), context);
+    ASSERT_EQ(score.verdict, Verdict::kCorrect);
+    letters.insert(score.answer);
+    votes.insert(vote_of(score));
+  }
+  EXPECT_GT(letters.size(), 1U);
+  EXPECT_EQ(votes, (std::set<std::string>{"answer 0"}));
 }
 
 TEST(Interval, WilsonEqualsTheReference) {

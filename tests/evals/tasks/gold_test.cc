@@ -78,7 +78,8 @@ TEST_P(GoldAnswers, ScoringIsTotal) {
 
 INSTANTIATE_TEST_SUITE_P(All, GoldAnswers,
                          ::testing::Values(Task{"gsm8k", 1319, 0.05}, Task{"mmlu", 14042, 0.27},
-                                           Task{"mgsm", 2750, 0.05}, Task{"gpqa", 198, 0.36}));
+                                           Task{"mgsm", 2750, 0.05}, Task{"gpqa", 198, 0.36},
+                                           Task{"math", 5000, 0.05}, Task{"math500", 500, 0.05}));
 
 }  // namespace
 }  // namespace assay::evals

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <tuple>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "datasets/load.h"
 #include "engine/chat.h"
 #include "evals/benchmark.h"
@@ -54,14 +56,46 @@ std::vector<Sample> load(const Benchmark& benchmark, const std::string& split,
   return samples;
 }
 
+/// As the reference names its subsets: "Counting & Probability" is "counting_and_probability".
+std::string subset_name(const std::string& group) {
+  return replace_all(replace_all(to_lower_ascii(group), " & ", "_and_"), " ", "_");
+}
+
 /// Index of document `doc` of `group` ("" for no groups).
 std::size_t find_document(const std::vector<Sample>& samples, const std::string& group,
                           std::int64_t doc) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if ((group.empty() || samples[i].group == group) && doc-- == 0) return i;
+    const bool here =
+        group.empty() || samples[i].group == group || subset_name(samples[i].group) == group;
+    if (here && doc-- == 0) return i;
   }
   ADD_FAILURE() << "no document in " << group;
   return 0;
+}
+
+/// The template file lacks the four worked examples of Minerva; they stand in each of the whole
+/// prompts, and are taken from the first one.
+Json minerva_examples(const std::vector<Json>& rows) {
+  Json examples{Json::Array{}};
+  for (const Json& row : rows) {
+    if (row.find("task") == nullptr || row.at("task").as_string() != "minerva_math") continue;
+    const std::string& prompt = row.at("prompt").as_string();
+    const std::vector<std::string_view> parts = split(std::string_view(prompt), "Problem:\n");
+    for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
+      const std::size_t cut = parts[i].find("\n\nSolution: ");
+      Json example;
+      example.set("problem", std::string(parts[i].substr(0, cut)));
+      const std::string_view solution = parts[i].substr(cut + 12);
+      example.set("solution", std::string(solution.substr(0, solution.size() - 2)));
+      examples.push_back(std::move(example));
+    }
+    break;
+  }
+  Json shots;
+  shots.set("examples", std::move(examples));
+  Json minerva;
+  minerva.set("math_4shot", std::move(shots));
+  return minerva;
 }
 
 class ReferencePrompts : public ::testing::TestWithParam<Task> {};
@@ -73,14 +107,16 @@ TEST_P(ReferencePrompts, AreEqualByteForByte) {
   const Task& task = GetParam();
   const Benchmark& benchmark = find_benchmark(task.benchmark);
   const Protocol& protocol = find_protocol(benchmark, task.protocol);
-  const PromptTemplates templates = load_templates(templates_path);
+  const std::vector<Json> rows = test::read_jsonl(path);
+  PromptTemplates templates = load_templates(templates_path);
+  templates.texts.set("minerva", minerva_examples(rows));
   const std::vector<Sample> samples = load(benchmark, protocol.split, data);
   const std::vector<Sample> pool = protocol.shots.split.empty()
                                        ? std::vector<Sample>{}
                                        : load(benchmark, protocol.shots.split, data);
   const auto shots = draw_shots(protocol, samples, pool);
   int compared = 0;
-  for (const Json& row : test::read_jsonl(path)) {
+  for (const Json& row : rows) {
     if (row.find("task") == nullptr || row.at("task").as_string() != task.name) continue;
     const std::size_t index =
         find_document(samples, row.at("subset").as_string(), row.at("doc").as_int());
@@ -101,6 +137,114 @@ TEST_P(ReferencePrompts, AreEqualByteForByte) {
   EXPECT_EQ(compared, task.prompts);
 }
 
+/// The template file with a text for every path that a protocol reads and the file lacks.
+PromptTemplates completed_templates(const std::filesystem::path& path) {
+  PromptTemplates templates = load_templates(path);
+  const auto text = [](const char* words) {
+    Json out;
+    out.set("user", words);
+    return out;
+  };
+  const auto examples = [] {
+    Json example;
+    example.set("problem", "1+1");
+    example.set("solution", "2");
+    Json out;
+    out.set("examples", Json(Json::Array{example}));
+    out.set("instructions", "Solve.");
+    return out;
+  };
+  const char* choices = "{question} {A} {B} {C} {D}";
+  const std::vector<std::tuple<const char*, const char*, Json>> missing = {
+      {"meta", "gpqa_0shot", text(choices)},
+      {"lm_eval", "gpqa_cot", text(choices)},
+      {"lm_eval", "gpqa", text(choices)},
+      {"helm", "gpqa", text(choices)},
+      {"helm", "math_8shot", examples()},
+      {"minerva", "math_4shot", examples()},
+      {"lighteval", "math", text("{problem}")},
+      {"opencompass", "gsm8k", text("{question}")},
+      {"opencompass", "humaneval", text("{prompt}")},
+      {"evalplus", "humaneval", [&] {
+         Json out = text("{prompt}");
+         out.set("assistant_prefix", "```python\n");
+         return out;
+       }()}};
+  for (const auto& [group, name, value] : missing) {
+    const Json* found = templates.texts.find(group);
+    Json whole = found != nullptr ? *found : Json(Json::Object{});
+    whole.set(name, value);
+    templates.texts.set(group, std::move(whole));
+  }
+  return templates;
+}
+
+TEST(Protocols, OfTheDesignNoteAreAllThereAndEveryOneBuildsItsPrompt) {
+  ASSAY_SHARED_OR_SKIP(templates_path, "vectors/prompt_templates.json");
+  ASSAY_SHARED_OR_SKIP(data, "datasets");
+  for (const char* name : {"mmlu@original",
+                           "mmlu@lm-eval",
+                           "mmlu@meta-5shot",
+                           "mmlu@meta-cot",
+                           "mmlu@simple-evals",
+                           "mmlu@helm",
+                           "gpqa@meta-cot",
+                           "gpqa@meta",
+                           "gpqa@simple-evals",
+                           "gpqa@lm-eval-cot",
+                           "gpqa@lm-eval",
+                           "gpqa@helm",
+                           "gpqa@opencompass",
+                           "math@meta",
+                           "math@minerva",
+                           "math@simple-evals",
+                           "math@lighteval",
+                           "math@helm",
+                           "math@lm-eval-hendrycks",
+                           "gsm8k@lm-eval",
+                           "gsm8k@cot",
+                           "gsm8k@cot-0shot",
+                           "gsm8k@cot-llama",
+                           "gsm8k@meta",
+                           "gsm8k@helm",
+                           "gsm8k@opencompass",
+                           "gsm8k@original",
+                           "mgsm@meta",
+                           "mgsm@simple-evals",
+                           "humaneval@meta",
+                           "humaneval@completion",
+                           "humaneval@evalplus",
+                           "humaneval@simple-evals"}) {
+    const TaskName parsed = parse_task_name(name);
+    EXPECT_NO_THROW((void)find_protocol(find_benchmark(parsed.task), parsed.protocol)) << name;
+  }
+  const PromptTemplates templates = completed_templates(templates_path);
+  for (const Benchmark* benchmark : all_benchmarks()) {
+    for (const Protocol& protocol : benchmark->protocols()) {
+      const std::string what = std::string(benchmark->name()) + "@" + protocol.name;
+      std::vector<Sample> samples = load(*benchmark, protocol.split, data);
+      samples.resize(3);
+      const std::vector<Sample> pool = protocol.shots.split.empty()
+                                           ? std::vector<Sample>{}
+                                           : load(*benchmark, protocol.shots.split, data);
+      const auto shots = draw_shots(protocol, samples, pool);
+      PromptContext context{.protocol = &protocol, .shots = {}, .templates = &templates};
+      if (!shots.empty()) context.shots = shots[0];
+      const Prompt prompt = benchmark->to_prompt(samples[0], context);
+      const std::string whole =
+          prompt.text + (prompt.messages.empty() ? "" : prompt.messages.back().content);
+      EXPECT_FALSE(whole.empty()) << what;
+      context.templates = nullptr;
+      if (!protocol.needs_templates) {
+        EXPECT_EQ(benchmark->to_prompt(samples[0], context), prompt) << what;
+      } else {
+        EXPECT_NE(test::error_message([&] { (void)benchmark->to_prompt(samples[0], context); }), "")
+            << what;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     LmEval, ReferencePrompts,
     ::testing::Values(Task{"mmlu", "mmlu", "lm-eval", 6},
@@ -116,7 +260,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Task{"mgsm_native_cot_0shot", "mgsm", "native-cot-0shot", 11},
                       Task{"mgsm_en_cot", "mgsm", "en-cot", 11},
                       Task{"mgsm_direct", "mgsm", "direct", 11}, Task{"ifeval", "ifeval", "", 2},
-                      Task{"ifeval+chat", "ifeval", "", 2}));
+                      Task{"ifeval+chat", "ifeval", "", 2},
+                      Task{"minerva_math", "math", "minerva", 7},
+                      Task{"minerva_math+chat", "math", "minerva-chat", 7},
+                      Task{"hendrycks_math", "math", "lm-eval-hendrycks", 7},
+                      Task{"humaneval", "humaneval", "completion", 2},
+                      Task{"humaneval_instruct+chat", "humaneval", "lm-eval-instruct", 2},
+                      Task{"humaneval_instruct", "humaneval", "lm-eval-instruct-text", 2}));
 
 }  // namespace
 }  // namespace assay::evals
