@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/check.h"
@@ -73,7 +74,8 @@ class Implementation : public CudaExecutor {
                .kv_heads = c.kv_heads,
                .vocab = c.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
-               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary};
+               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary,
+               .max_rows = plan.max_rows};
     StepShape largest;
     largest.rows = static_cast<int>(plan.max_rows);
     largest.spans = static_cast<int>(round_up(most_spans(plan.context), 2)) * 2;
@@ -149,9 +151,16 @@ class Implementation : public CudaExecutor {
                                 .answers = answers_.device.as<LogitAnswer>() + first});
   }
 
-  /// Steps of one shape are recorded once. Everything they touch has a fixed place.
+  /// The first step of a shape runs as any other, which loads its kernels; the second is recorded.
+  /// Everything that a step touches has a fixed place.
   void replay(const StepPlan& plan, const StepLayout& layout) {
-    const auto key = std::tuple(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    const StepKey key(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    if (seen_.insert(key).second) {
+      enqueue_layers(plan.shape, layout);
+      enqueue_logits(plan.shape, layout, 0, plan.shape.rows);
+      enqueue_extras(plan, 0, queries(plan));
+      return;
+    }
     auto found = graphs_.find(key);
     if (found == graphs_.end()) {
       Graph::begin(stream_.get());
@@ -241,10 +250,12 @@ class Implementation : public CudaExecutor {
   StepLimits limits_;
   Block step_;
   Block answers_;
-  Block targets_;     // ids, rows, logits
-  Block top_counts_;  // one a query
-  Block tops_;        // [queries, most_top]
-  std::map<std::tuple<int, int, void*>, Graph> graphs_;
+  Block targets_;                               // ids, rows, logits
+  Block top_counts_;                            // one a query
+  Block tops_;                                  // [queries, most_top]
+  using StepKey = std::tuple<int, int, void*>;  // rows, spans, the step's block
+  std::set<StepKey> seen_;
+  std::map<StepKey, Graph> graphs_;
 };
 
 }  // namespace

@@ -95,6 +95,7 @@ class Loader {
       if (part.interleave < 0) offset += part.rows;
     }
     if (!bias.empty()) shape.bias = upload(bias);
+    source_.release();
     return shape;
   }
 

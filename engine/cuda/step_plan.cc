@@ -173,7 +173,8 @@ StepPlan plan_step(const Batch& batch, const StepLimits& limits) {
   add_queries(plan, batch, limits);
   ASSAY_CHECK(plan.sequence.size() == plan.ids.size(), "sequences cover all rows");
   const int padded = captured_rows_for(plan.shape.rows);
-  if (limits.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 && padded > 0) {
+  if (limits.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 && padded > 0 &&
+      padded <= limits.max_rows) {
     fill_up(plan, limits, padded);
     plan.shape.rows = padded;
     plan.shape.decode_tiles = padded;

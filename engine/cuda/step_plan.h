@@ -60,8 +60,9 @@ struct StepLimits {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
   std::int64_t vocab = 1;
-  std::int32_t scratch_page = 0;  // which rows that fill up read and write
-  bool capture = false;           // fill decode steps up to a captured number of rows
+  std::int32_t scratch_page = 0;    // which rows that fill up read and write
+  bool capture = false;             // fill decode steps up to a captured number of rows
+  std::int64_t max_rows = 1 << 20;  // of a step, filled up or not
   int partial_spans = kPartialSpans;
 };
 

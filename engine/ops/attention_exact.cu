@@ -172,7 +172,8 @@ void attention_exact_cuda(CudaStream stream, const PagedAttentionArgs& args) {
   if (args.rows.rows == 0) return;
   const Layout layout{group, args.cache.head_dim};
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows.rows),
+         {.name = "attention_exact",
+          .grid_x = static_cast<unsigned>(args.rows.rows),
           .grid_y = static_cast<unsigned>(args.cache.kv_heads),
           .threads = kThreads,
           .shared_bytes = static_cast<std::size_t>(layout.floats()) * sizeof(float)},

@@ -316,7 +316,8 @@ void start(CudaStream stream, const PagedAttentionArgs& args) {
   if (args.decode_tiles > 0) {
     const int group = args.heads / args.cache.kv_heads;
     launch(stream,
-           {.grid_x = static_cast<unsigned>(args.decode_tiles),
+           {.name = "attention_decode",
+            .grid_x = static_cast<unsigned>(args.decode_tiles),
             .grid_y = kv_heads,
             .grid_z = static_cast<unsigned>(args.most_spans),
             .threads = kThreads,
@@ -324,7 +325,8 @@ void start(CudaStream stream, const PagedAttentionArgs& args) {
            decode_kernel<kDim, kFp8>, args, scale);
     if (args.most_spans > 1) {
       launch(stream,
-             {.grid_x = static_cast<unsigned>(args.decode_tiles),
+             {.name = "attention_combine",
+              .grid_x = static_cast<unsigned>(args.decode_tiles),
               .grid_y = static_cast<unsigned>(args.heads),
               .threads = kDim},
              combine_kernel, args);
@@ -332,7 +334,8 @@ void start(CudaStream stream, const PagedAttentionArgs& args) {
   }
   if (args.prompt_tiles > 0) {
     launch(stream,
-           {.grid_x = static_cast<unsigned>(args.prompt_tiles),
+           {.name = "attention_prompt",
+            .grid_x = static_cast<unsigned>(args.prompt_tiles),
             .grid_y = kv_heads,
             .threads = kThreads,
             .shared_bytes = PromptShared<kDim, kFp8>::kBytes},

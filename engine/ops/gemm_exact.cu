@@ -99,7 +99,8 @@ void gemm_exact_cuda(CudaStream stream, const DeviceGemmArgs& args) {
   ASSAY_CHECK(args.w.shards % args.parts == 0, "parts of a product");
   if (args.tokens == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
+         {.name = "gemm_exact",
+          .grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
           .grid_y = static_cast<unsigned>((args.tokens + kTileTokens - 1) / kTileTokens),
           .threads = kThreads,
           .shared_bytes = kSharedBytes},

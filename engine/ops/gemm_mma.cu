@@ -170,7 +170,8 @@ void start(CudaStream stream, const DeviceGemmArgs& args) {
   constexpr std::size_t kBytes = kStages * (kTileRows * (kBlockK * T::kWBytes + kPad) +
                                             kTokens * (kBlockK * T::kABytes + kPad));
   launch(stream,
-         {.grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
+         {.name = "gemm_mma",
+          .grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
           .grid_y = static_cast<unsigned>((args.tokens + kTokens - 1) / kTokens),
           .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
           .threads = kThreads,

@@ -113,6 +113,7 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
         const std::byte* at = stages + stage * T::kStageBytes;
         const std::uint64_t w = matrix_descriptor(at + group * kGroupRows * kRowBytes);
         const std::uint64_t a = matrix_descriptor(at + T::kWeightBytes);
+        wgmma_hold(fresh);
         wgmma_fence();
 #pragma unroll
         for (int k = 0; k < 4; ++k) {
@@ -121,6 +122,7 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
         }
         wgmma_commit();
         wgmma_wait();
+        wgmma_hold(fresh);
         if (lane == 0) barrier_arrive(&ring.empty[stage]);
       }
 #pragma unroll
@@ -159,7 +161,8 @@ void start(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps) {
   using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
   const std::int64_t row_bytes = args.w.inputs() * (kE4m3 ? 1 : 2);
   launch(stream,
-         {.grid_x = static_cast<unsigned>((args.w.rows + T::kRows - 1) / T::kRows),
+         {.name = "gemm_wgmma",
+          .grid_x = static_cast<unsigned>((args.w.rows + T::kRows - 1) / T::kRows),
           .grid_y = static_cast<unsigned>((args.tokens + kTokens - 1) / kTokens),
           .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
           .threads = T::kThreads,

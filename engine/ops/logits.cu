@@ -327,7 +327,8 @@ void logits_cuda(CudaStream stream, const LogitsArgs& args) {
   ASSAY_CHECK(args.vocab > 0 && args.vocab <= 3 << 16, "vocabulary of a row of logits");
   if (args.rows == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "logits",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = shared_bytes(args.vocab)},
          logits_kernel, args);
@@ -336,7 +337,8 @@ void logits_cuda(CudaStream stream, const LogitsArgs& args) {
 void top_logits_cuda(CudaStream stream, const TopLogitsArgs& args) {
   if (args.rows == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "top_logits",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = shared_bytes(0)},
          top_logits_kernel, args);
@@ -346,7 +348,8 @@ void gather_logits_cuda(CudaStream stream, const GatherLogitsArgs& args) {
   if (args.count == 0) return;
   constexpr unsigned kBlockThreads = 128;
   launch(stream,
-         {.grid_x = (static_cast<unsigned>(args.count) + kBlockThreads - 1) / kBlockThreads,
+         {.name = "gather_logits",
+          .grid_x = (static_cast<unsigned>(args.count) + kBlockThreads - 1) / kBlockThreads,
           .threads = kBlockThreads},
          gather_logits_kernel, args);
 }

@@ -29,7 +29,8 @@ void scale_outputs_cuda(CudaStream stream, const DeviceGemmArgs& args) {
   ASSAY_CHECK(parts == args.w.shards, "a part for each shard");
   if (args.tokens == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.tokens),
+         {.name = "scale_outputs",
+          .grid_x = static_cast<unsigned>(args.tokens),
           .grid_y = static_cast<unsigned>(parts),
           .threads = kThreads},
          scale_outputs_kernel, args);

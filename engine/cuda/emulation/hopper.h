@@ -104,6 +104,8 @@ inline std::uint64_t matrix_descriptor(const void* shared) {
 inline void wgmma_fence() {}
 inline void wgmma_commit() {}
 inline void wgmma_wait() {}
+template <int kCount>
+void wgmma_hold(float (&/*d*/)[kCount]) {}
 
 template <int kColumns, bool kE4m3>
 struct Wgmma {

@@ -34,6 +34,11 @@ void cuda_check(int code, const char* what) {
 }
 void after_launch(CudaStream /*stream*/) {}
 
+bool tracing() { return false; }
+void trace_start(CudaStream /*stream*/) {}
+void trace_stop(CudaStream /*stream*/, const char* /*name*/) {}
+std::vector<KernelTime> kernel_times() { return {}; }
+
 DeviceLimits use_device(int /*index*/) {
   return {.name = "host emulation",
           .capability = 90,

@@ -75,20 +75,27 @@ void bench_load(const Load& load) {
   // Kernels are loaded and steps recorded before the clock starts.
   run(random_requests(load.requests, 16, 4), first, last);
   first = last = 0;
+  (void)kernel_times();
   const auto requests = random_requests(load.requests, load.input, load.output);
   const auto begin = std::chrono::steady_clock::now();
   run(requests, first, last);
   const double seconds = seconds_since(begin);
+  std::string kernels;
+  for (const KernelTime& time : kernel_times()) {
+    kernels += fmt::format("{}[\"{}\", {}, {:.2f}]", kernels.empty() ? "" : ", ", time.name,
+                           time.calls, time.milliseconds);
+  }
   const double decoding = static_cast<double>(last - first) * 1e-9;
   const auto tokens = static_cast<double>(load.requests * load.output);
   fmt::print(
       "{{\"bench\": \"load\", \"model\": \"{}\", \"arithmetic\": \"{}\", \"input\": {}, "
       "\"output\": {}, "
       "\"requests\": {}, \"load_s\": {:.3f}, \"seconds\": {:.3f}, \"output_tokens_per_s\": {:.2f}, "
-      "\"input_tokens_per_s\": {:.1f}, \"decode_s\": {:.3f}, \"weight_bytes\": {}}}\n",
+      "\"input_tokens_per_s\": {:.1f}, \"decode_s\": {:.3f}, \"weight_bytes\": {}, "
+      "\"kernels_calls_ms\": [{}]}}\n",
       load.model, generator->info().arithmetic, load.input, load.output, load.requests, loading,
       seconds, tokens / seconds, static_cast<double>(load.requests * load.input) / seconds,
-      decoding, generator->info().weight_bytes);
+      decoding, generator->info().weight_bytes, kernels);
 }
 
 struct Product {

@@ -63,6 +63,13 @@ TEST(StepPlan, ADecodeStepIsFilledUpToACapturedSize) {
   EXPECT_EQ(plan.tiles[2].first_span, 3);
 }
 
+TEST(StepPlan, AStepIsNotFilledUpBeyondTheRowsOfTheEngine) {
+  const TestBatch t({{5, 1}, {6, 1}, {7, 1}});
+  StepLimits limits = kLimits;
+  limits.max_rows = 3;
+  EXPECT_EQ(plan_step(t.batch, limits).shape.rows, 3);
+}
+
 TEST(StepPlan, AStepWithAPromptIsNotFilledUpAndItsTilesCoverAllRows) {
   const TestBatch t({{0, 37}, {600, 1}, {10, 2}});
   const StepPlan plan = plan_step(t.batch, kLimits);
