@@ -212,7 +212,10 @@ struct ScoreRow {
   bool scored = false;  // has a score other than unscored
   bool correct = false;
   double value = 0;
+  bool truncated = false;  // stopped at the limit of tokens
   std::int64_t output_tokens = 0;
+  std::int64_t first_token_ns = 0;  // from being sent to the first token; 0: not measured
+  std::int64_t total_ns = 0;        // from being sent to the last token; 0: not measured
   std::uint32_t first_part = 0;  // index into TaskScores::parts
   std::uint32_t part_count = 0;
   std::uint64_t vote_hash = 0;  // equal for answers that a majority counts as one; 0 for no answer

@@ -1,0 +1,19 @@
+// The page as JSON: what the HTML page's script reads and what `assay report --json` writes.
+// Equal texts of responses stand once, in "texts"; items refer to them by number.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "reports/page.h"
+
+namespace assay::reports {
+
+/// Everything but the items.
+Json page_json(const Page& page);
+/// {"texts": [...], "items": [...]} of the first `count` items.
+Json items_json(const Page& page, std::size_t count);
+/// Both, as one document.
+Json report_json(const Page& page);
+
+}  // namespace assay::reports
