@@ -31,7 +31,7 @@ ForestRange range_of(const PageMetric& metric) {
 }
 
 Html change_mark(const Page& page, const PageMetric& metric, std::size_t run) {
-  if (run == page.reference) return asset("<span class=\"delta ref\">reference</span>");
+  if (run == page.reference) return {};
   if (!metric.incomparable[run].empty()) {
     return asset("<span class=\"delta apart\" data-tip=\"") + text(metric.incomparable[run]) +
            asset("\">\u2260 not comparable</span>");
@@ -42,9 +42,9 @@ Html change_mark(const Page& page, const PageMetric& metric, std::size_t run) {
   const char* icon = change == Change::kWorse    ? "\u25BC "
                      : change == Change::kBetter ? "\u25B2 "
                                                  : "";
-  const std::string tip = fmt::format(
-      "{} points {}, p {}, Holm p {}: {}", points(d.value), points_range(d.low, d.high),
-      p_text(d.p), p_text(d.p_adjusted), change_words(change));
+  const std::string tip =
+      fmt::format("{} points {}, p {}, Holm p {}: {}", points(d.value), points_range(d.low, d.high),
+                  p_text(d.p), p_text(d.p_adjusted), change_words(change));
   return asset(fmt::format("<span class=\"delta {}\" data-tip=\"", change_class(change))) +
          text(tip) + asset("\">") + asset(icon) + text(points(d.value)) + asset("</span>");
 }
@@ -55,8 +55,8 @@ Html score_cell(const Page& page, const PageMetric& metric, std::size_t column, 
   const auto& reference = metric.values[page.reference];
   double best = 0;
   for (const auto& other : metric.values) best = std::max(best, other ? other->value : 0.0);
-  Html out = open_cell(value->value >= best && best > 0 ? "n score best" : "n score",
-                       100 * value->value);
+  Html out =
+      open_cell(value->value >= best && best > 0 ? "n score best" : "n score", 100 * value->value);
   out += asset(fmt::format("<a class=\"figure\" href=\"#figure-{}-{}\">", run, column)) +
          text(percent(value->value)) + asset("</a>") + change_mark(page, metric, run) +
          interval_mark(value->value, value->low, value->high, range_of(metric),
@@ -94,7 +94,7 @@ const PageSpread* spread_of_run(const std::vector<PageSpread>& list, std::size_t
 }
 
 Html head_cell(const Html& name, const std::string& below, bool lower_is_better, bool task) {
-  return asset(fmt::format("<th scope=\"col\" class=\"n{}\"{}>", task ? " task" : "",
+  return asset(fmt::format("<th scope=\"col\" class=\"{}\"{}>", task ? "task" : "n",
                            lower_is_better ? " data-lower" : "")) +
          name + element("span", "sub", text(below)) + asset("</th>");
 }
@@ -102,10 +102,13 @@ Html head_cell(const Html& name, const std::string& below, bool lower_is_better,
 Html board_head(const Page& page) {
   Html out = asset("<th scope=\"col\">Run</th>");
   if (page.common_tasks.size() > 1) {
-    out += head_cell(text("Mean"), counted(std::ssize(page.common_tasks), "task"), false, false);
+    out += head_cell(text("Mean"), counted(std::ssize(page.common_tasks), "task"), false, true);
   }
   for (const PageMetric& metric : page.metrics) {
-    if (metric.headline) out += head_cell(name_of(metric.task), metric.metric, false, true);
+    if (!metric.headline) continue;
+    const std::size_t at = std::min(metric.task.find('@'), metric.task.size());
+    out += head_cell(name_of(metric.task.substr(0, at)),
+                     metric.task.substr(at) + " " + metric.metric, false, true);
   }
   for (const RunColumn& column : kRunColumns) {
     if (any_has(page, column.field)) {
@@ -120,6 +123,7 @@ Html run_row(const Page& page, std::size_t index) {
   const PageRun& run = page.runs[index];
   Html out = asset(fmt::format("<th scope=\"row\"><a href=\"#run-{}\">", index)) +
              name_of(run.setting) + asset("</a>") + element("span", "sub", name_of(run.model));
+  if (index == page.reference) out += element("span", "sub", text("reference"));
   if (!run.label.empty()) out += element("span", "sub", name_of(run.label));
   if (run.status != "done") out += element("span", "sub warn", text(run.status));
   out += asset("</th>");
@@ -207,10 +211,10 @@ Html all_metrics(const Page& page) {
     }
     rows += element("tr", "", row);
   }
-  return element("details", "data",
-                 element("summary", "", text("Every metric")) +
-                     table("plain", text("Percent of the possible points, 95 % intervals"), head,
-                           rows));
+  return element(
+      "details", "data",
+      element("summary", "", text("Every metric")) +
+          table("plain", text("Percent of the possible points, 95 % intervals"), head, rows));
 }
 
 }  // namespace
@@ -220,7 +224,7 @@ Html board_section(const Page& page) {
   for (std::size_t run = 0; run < page.runs.size(); ++run) rows += run_row(page, run);
   rows += published_rows(page);
   std::string caption =
-      "Percent of the possible points with 95 % intervals. Below each score, its change against "
+      "Percent of the possible points with 95 % intervals. Beside each score, its change against "
       "the reference in points; \u25BC and \u25B2 mark changes that are established.";
   if (!page.published.empty()) {
     caption += " Published scores were not measured here and may follow another protocol.";

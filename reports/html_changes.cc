@@ -36,12 +36,12 @@ Html task_forest(const Page& page, const PageMetric& metric, double range) {
                     .low = 100 * d.low,
                     .high = 100 * d.high,
                     .note = points(d.value) + " " + points_range(d.low, d.high),
-                    .tip = fmt::format("{}: {} points {}, Holm p {} ({}), {} right to wrong, {} "
-                                       "wrong to right of {}",
-                                       short_run_name(page, run), points(d.value),
-                                       points_range(d.low, d.high), p_text(d.p_adjusted),
-                                       change_words(change), count_text(d.right_to_wrong),
-                                       count_text(d.wrong_to_right), counted(d.responses, "response")),
+                    .tip = fmt::format(
+                        "{}: {} points {}, Holm p {} ({}), {} right to wrong, {} "
+                        "wrong to right of {}",
+                        short_run_name(page, run), points(d.value), points_range(d.low, d.high),
+                        p_text(d.p_adjusted), change_words(change), count_text(d.right_to_wrong),
+                        count_text(d.wrong_to_right), counted(d.responses, "response")),
                     .css = change == Change::kNone ? "" : change_class(change)});
   }
   if (rows.empty()) return {};
@@ -62,18 +62,18 @@ Html difference_row(const Page& page, const PageMetric& metric, std::size_t run)
              element("td", "", name_of(metric.metric)) +
              element("td", "", name_of(short_run_name(page, run)));
   if (!metric.differences[run]) {
-    return element("tr", "", row + asset("<td class=\"muted\" colspan=\"9\">") +
-                                 text("not comparable: " + metric.incomparable[run]) +
-                                 asset("</td>"));
+    return element("tr", "",
+                   row + asset("<td class=\"muted\" colspan=\"9\">") +
+                       text("not comparable: " + metric.incomparable[run]) + asset("</td>"));
   }
   const PageDifference& d = *metric.differences[run];
   row += element("td", std::string("n ") + change_class(change_of(d)), text(points(d.value)));
   for (const std::string& cell :
        {points_range(d.low, d.high), p_text(d.p), metric.headline ? p_text(d.p_adjusted) : "\u2013",
         count_text(d.right_to_wrong), count_text(d.wrong_to_right),
-        d.responses > 0 ? percent(static_cast<double>(d.identical) /
-                                  static_cast<double>(d.responses))
-                        : std::string("\u2013"),
+        d.responses > 0
+            ? percent(static_cast<double>(d.identical) / static_cast<double>(d.responses))
+            : std::string("\u2013"),
         percent(d.detectable), count_text(d.items)}) {
     row += number_cell(cell);
   }
@@ -95,9 +95,10 @@ Html difference_table(const Page& page) {
       }
     }
   }
-  return data_table("Every metric and run. Detectable: the smallest true change that this many "
-                    "items find with a power of 80 %",
-                    head, rows);
+  return data_table(
+      "Every metric and run. Detectable: the smallest true change that this many "
+      "items find with a power of 80 %",
+      head, rows);
 }
 
 /// -4 ... 4: how far from the reference, in steps of 1, 3, 6 and 12 points.
@@ -148,8 +149,7 @@ Html heat_map(const Page& page, const PageGroups& groups) {
                       : "<details class=\"heat-map\" open><summary>") +
          element("strong", "", name_of(groups.task)) +
          text(fmt::format(" \u00B7 {}", counted(std::ssize(groups.groups), "group"))) +
-         asset("</summary>") + table("heat-table", text(caption), head, rows) +
-         asset("</details>");
+         asset("</summary>") + table("heat-table", text(caption), head, rows) + asset("</details>");
 }
 
 Html trend_figure(const PageTrend& trend) {
@@ -158,21 +158,22 @@ Html trend_figure(const PageTrend& trend) {
   for (const PageTrendPoint& point : trend.points) {
     const std::string day = point.started_at.substr(0, 10);
     const std::string commit = point.commit.substr(0, 10);
-    points_shown.push_back({.label = commit.empty() ? day : commit.substr(0, 7),
-                            .value = 100 * point.value.value,
-                            .low = 100 * point.value.low,
-                            .high = 100 * point.value.high,
-                            .tip = fmt::format("{} {} {}: {} % {}", point.run, commit, day,
-                                               percent(point.value.value),
-                                               percent_range(point.value.low, point.value.high))});
+    points_shown.push_back(
+        {.label = commit.empty() ? day : commit.substr(0, 7),
+         .value = 100 * point.value.value,
+         .low = 100 * point.value.low,
+         .high = 100 * point.value.high,
+         .tip = fmt::format("{} {} {}: {} % {}", point.run, commit, day, percent(point.value.value),
+                            percent_range(point.value.low, point.value.high))});
     rows += element("tr", "",
                     asset("<th scope=\"row\">") + name_of(point.run) + asset("</th>") +
                         element("td", "", name_of(commit)) + element("td", "", text(day)) +
                         number_cell(percent(point.value.value)) +
                         number_cell(percent_range(point.value.low, point.value.high)));
   }
-  const Html head = asset("<th scope=\"col\">Run</th><th scope=\"col\">Commit</th>"
-                          "<th scope=\"col\">Started</th>") +
+  const Html head = asset(
+                        "<th scope=\"col\">Run</th><th scope=\"col\">Commit</th>"
+                        "<th scope=\"col\">Started</th>") +
                     column("Percent") + column("95 % interval");
   return element("figure", "",
                  element("figcaption", "",

@@ -57,11 +57,12 @@ Html comparison(const Page& page) {
     }
     rows += element("tr", "", row);
   }
-  Html out = element("details", "data",
-                     element("summary", "", text(fmt::format("Equal in {}: {}",
-                                                             counted(std::ssize(page.runs), "run"),
-                                                             counted(std::ssize(same), "fact")))) +
-                         fact_list(same));
+  Html out =
+      element("details", "data",
+              element("summary", "",
+                      text(fmt::format("Equal in {}: {}", counted(std::ssize(page.runs), "run"),
+                                       counted(std::ssize(same), "fact")))) +
+                  fact_list(same));
   if (rows.empty()) return out;
   return out + element("details", "data",
                        element("summary", "", text("What tells the runs apart")) +
@@ -86,17 +87,16 @@ Html figure_block(const Page& page, std::size_t run, const std::string& task,
     if (metric.task != task || !metric.values[run]) continue;
     const PageValue& value = *metric.values[run];
     values += element("dt", "", name_of(metric.metric)) +
-              element("dd", "", text(fmt::format("{} %, 95 % {}, {}, {} not scored",
-                                                 percent(value.value),
-                                                 percent_range(value.low, value.high),
-                                                 counted(value.items, "item"),
-                                                 count_text(value.unscored))));
+              element("dd", "",
+                      text(fmt::format("{} %, 95 % {}, {}, {} not scored", percent(value.value),
+                                       percent_range(value.low, value.high),
+                                       counted(value.items, "item"), count_text(value.unscored))));
   }
   const auto column = board_column(page, task);
-  const Html open = column ? asset(fmt::format("<div class=\"figure-of\" id=\"figure-{}-{}\">",
-                                               run, *column))
-                           : asset("<div class=\"figure-of\">");
-  return open + element("h4", "", name_of(task)) + element("dl", "", values) + fact_list(facts) +
+  const Html open =
+      column ? asset(fmt::format("<div class=\"figure-of\" id=\"figure-{}-{}\">", run, *column))
+             : asset("<div class=\"figure-of\">");
+  return open + element("h3", "", name_of(task)) + element("dl", "", values) + fact_list(facts) +
          asset("</div>");
 }
 
@@ -143,8 +143,8 @@ compared.</dd>
 decide.</dd>
 </dl>)"_html;
   if (!page.runs.empty()) {
-    std::string command = "assay report --html report.html --reference " +
-                          page.runs[page.reference].id;
+    std::string command =
+        "assay report --html report.html --reference " + page.runs[page.reference].id;
     for (const PageRun& run : page.runs) command += " " + run.id;
     out += element("p", "", text("This page again, from the same store:")) +
            element("pre", "command", text(command));

@@ -17,9 +17,9 @@ double mean_half_width(const Page& page, std::size_t run) {
   double sum = 0;
   std::int64_t tasks = 0;
   for (const PageMetric& metric : page.metrics) {
-    const bool counts = metric.headline && std::find(page.common_tasks.begin(),
-                                                     page.common_tasks.end(),
-                                                     metric.task) != page.common_tasks.end();
+    const bool counts =
+        metric.headline && std::find(page.common_tasks.begin(), page.common_tasks.end(),
+                                     metric.task) != page.common_tasks.end();
     if (!counts) continue;
     const double half = (metric.values[run]->high - metric.values[run]->low) / 2;
     sum += half * half;
@@ -114,8 +114,9 @@ Html spread_figure(const Page& page, const std::vector<PageSpread>& spreads,
     rows += element("tr", "", row + number_cell(count_text(spread.count)));
   }
   return element("figure", "",
-                 element("figcaption", "", element("strong", "", text(words.title)) +
-                                               element("span", "sub", text(words.about))) +
+                 element("figcaption", "",
+                         element("strong", "", text(words.title)) +
+                             element("span", "sub", text(words.about))) +
                      strip_plot(strips, {.title = words.title,
                                          .description = "Median, quartiles, 5 to 95 % of each run",
                                          .x_axis = words.axis}) +
@@ -124,21 +125,20 @@ Html spread_figure(const Page& page, const std::vector<PageSpread>& spreads,
 
 Html benches(const Page& page) {
   if (page.benches.empty()) return {};
-  const Html head = asset("<th scope=\"col\">Run</th><th scope=\"col\">Case</th>"
-                          "<th scope=\"col\">Metric</th>") +
+  const Html head = asset(
+                        "<th scope=\"col\">Run</th><th scope=\"col\">Case</th>"
+                        "<th scope=\"col\">Metric</th>") +
                     column("Mean") + column("Smallest") + column("Largest") +
                     column("Repetitions") + column("Invalid");
   Html rows;
   for (const PageBench& bench : page.benches) {
-    rows += element("tr", "",
-                    asset("<th scope=\"row\">") + name_of(short_run_name(page, bench.run)) +
-                        asset("</th>") + element("td", "", name_of(bench.name)) +
-                        element("td", "", name_of(bench.metric)) +
-                        number_cell(short_number(bench.mean)) +
-                        number_cell(short_number(bench.low)) +
-                        number_cell(short_number(bench.high)) +
-                        number_cell(count_text(bench.repetitions)) +
-                        number_cell(count_text(bench.invalid)));
+    rows += element(
+        "tr", "",
+        asset("<th scope=\"row\">") + name_of(short_run_name(page, bench.run)) + asset("</th>") +
+            element("td", "", name_of(bench.name)) + element("td", "", name_of(bench.metric)) +
+            number_cell(short_number(bench.mean)) + number_cell(short_number(bench.low)) +
+            number_cell(short_number(bench.high)) + number_cell(count_text(bench.repetitions)) +
+            number_cell(count_text(bench.invalid)));
   }
   return element("h3", "", text("Stored benchmarks of speed")) +
          table("plain", text("Units stand last in the metric's name"), head, rows);
@@ -147,16 +147,15 @@ Html benches(const Page& page) {
 }  // namespace
 
 Html speed_section(const Page& page) {
-  const Html figures =
-      spread_figure(page, page.first_token_ms,
-                    {"Time to first token", "from being sent; median at the right",
-                     "milliseconds, logarithmic", milliseconds}) +
-      spread_figure(page, page.total_ms,
-                    {"Time of a response", "from being sent to its last token",
-                     "milliseconds, logarithmic", milliseconds}) +
-      spread_figure(page, page.rates,
-                    {"Token rate of a response", "after its first token",
-                     "output tokens/s, logarithmic", rate_text});
+  const Html figures = spread_figure(page, page.first_token_ms,
+                                     {"Time to first token", "from being sent; median at the right",
+                                      "milliseconds, logarithmic", milliseconds}) +
+                       spread_figure(page, page.total_ms,
+                                     {"Time of a response", "from being sent to its last token",
+                                      "milliseconds, logarithmic", milliseconds}) +
+                       spread_figure(page, page.rates,
+                                     {"Token rate of a response", "after its first token",
+                                      "output tokens/s, logarithmic", rate_text});
   Html out = pareto(page) + element("div", "grid", figures);
   if (!figures.empty()) {
     out += paragraph("muted",
@@ -178,21 +177,20 @@ Html behaviour_section(const Page& page) {
                       : percent(static_cast<double>(part) / static_cast<double>(whole));
   };
   std::vector<PageBehaviour> sorted = page.behaviours;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.task < b.task;
-  });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.task < b.task; });
   Html rows;
   for (const PageBehaviour& row : sorted) {
-    rows += element(
-        "tr", "",
-        asset("<th scope=\"row\">") + name_of(row.task) + asset("</th>") +
-            element("td", "", name_of(short_run_name(page, row.run))) +
-            number_cell(count_text(row.responses)) +
-            number_cell(fmt::format("{:.1f}", row.mean_output_tokens)) +
-            number_cell(share(row.truncated, row.responses)) +
-            number_cell(share(row.unanswered, row.responses)) +
-            number_cell(count_text(row.unscored)) +
-            number_cell(row.identical ? percent(*row.identical) : std::string("\u2013")));
+    rows +=
+        element("tr", "",
+                asset("<th scope=\"row\">") + name_of(row.task) + asset("</th>") +
+                    element("td", "", name_of(short_run_name(page, row.run))) +
+                    number_cell(count_text(row.responses)) +
+                    number_cell(fmt::format("{:.1f}", row.mean_output_tokens)) +
+                    number_cell(share(row.truncated, row.responses)) +
+                    number_cell(share(row.unanswered, row.responses)) +
+                    number_cell(count_text(row.unscored)) +
+                    number_cell(row.identical ? percent(*row.identical) : std::string("\u2013")));
   }
   return section("output", "Output",
                  element("details", "data",

@@ -45,9 +45,9 @@ inline Change change_of(const PageDifference& difference) {
 
 /// One metric of one task: a column of the board. Vectors have one entry a run.
 struct PageMetric {
-  std::string task;       // "gsm8k@assay"
-  std::string metric;     // "accuracy"
-  bool headline = false;  // first metric of its task
+  std::string task;                              // "gsm8k@assay"
+  std::string metric;                            // "accuracy"
+  bool headline = false;                         // first metric of its task
   std::vector<std::optional<PageValue>> values;  // nothing where the run lacks the task
   std::vector<std::optional<PageDifference>> differences;
   std::vector<std::string> incomparable;  // why there is no difference; "" otherwise

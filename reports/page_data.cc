@@ -116,9 +116,9 @@ class PageBuilder {
       damaged += task.data.scores.damaged;
     }
     if (!own.empty()) {
-      page_.notes.push_back(fmt::format(
-          "Not the published data sets, so these scores are not the benchmarks': {}.",
-          join(std::vector<std::string>(own.begin(), own.end()), ", ")));
+      page_.notes.push_back(
+          fmt::format("Not the published data sets, so these scores are not the benchmarks': {}.",
+                      join(std::vector<std::string>(own.begin(), own.end()), ", ")));
     }
     for (const store::RunRecord& run : runs_) {
       if (run.status == store::RunStatus::kDone) continue;
@@ -178,13 +178,13 @@ class PageBuilder {
     for (std::size_t i = first; i < page_.metrics.size(); ++i) {
       if (page_.metrics[i].metric == metric) return page_.metrics[i];
     }
-    page_.metrics.push_back({.task = task,
-                             .metric = metric,
-                             .headline = page_.metrics.size() == first,
-                             .values = std::vector<std::optional<PageValue>>(runs_.size()),
-                             .differences =
-                                 std::vector<std::optional<PageDifference>>(runs_.size()),
-                             .incomparable = std::vector<std::string>(runs_.size())});
+    page_.metrics.push_back(
+        {.task = task,
+         .metric = metric,
+         .headline = page_.metrics.size() == first,
+         .values = std::vector<std::optional<PageValue>>(runs_.size()),
+         .differences = std::vector<std::optional<PageDifference>>(runs_.size()),
+         .incomparable = std::vector<std::string>(runs_.size())});
     return page_.metrics.back();
   }
 
@@ -228,10 +228,10 @@ class PageBuilder {
         std::lower_bound(out.groups.begin(), out.groups.end(), name,
                          [](const PageGroup& row, const std::string& n) { return row.name < n; });
     if (place != out.groups.end() && place->name == name) return *place;
-    return *out.groups.insert(
-        place, {.name = name,
-                .values = std::vector<std::optional<PageValue>>(runs_.size()),
-                .differences = std::vector<std::optional<PageValue>>(runs_.size())});
+    return *out.groups.insert(place,
+                              {.name = name,
+                               .values = std::vector<std::optional<PageValue>>(runs_.size()),
+                               .differences = std::vector<std::optional<PageValue>>(runs_.size())});
   }
 
   void add_group_differences(std::size_t run, const LoadedTask* reference, const PagePair& pair,
@@ -261,18 +261,17 @@ class PageBuilder {
     for (const PageMetric& metric : page_.metrics) {
       const bool common = std::all_of(metric.values.begin(), metric.values.end(),
                                       [](const auto& value) { return value.has_value(); });
-      const bool paired =
-          std::all_of(metric.incomparable.begin(), metric.incomparable.end(),
-                      [](const std::string& reason) { return reason.empty(); });
+      const bool paired = std::all_of(metric.incomparable.begin(), metric.incomparable.end(),
+                                      [](const std::string& reason) { return reason.empty(); });
       if (metric.headline && common && paired) page_.common_tasks.push_back(metric.task);
     }
     if (page_.common_tasks.size() < 2) return;
     for (std::size_t run = 0; run < runs_.size(); ++run) {
       double sum = 0;
       for (const PageMetric& metric : page_.metrics) {
-        const bool counts = metric.headline &&
-                            std::find(page_.common_tasks.begin(), page_.common_tasks.end(),
-                                      metric.task) != page_.common_tasks.end();
+        const bool counts =
+            metric.headline && std::find(page_.common_tasks.begin(), page_.common_tasks.end(),
+                                         metric.task) != page_.common_tasks.end();
         if (counts) sum += metric.values[run]->value;
       }
       page_.runs[run].mean = sum / static_cast<double>(page_.common_tasks.size());

@@ -15,7 +15,9 @@ std::string points(double difference) {
   return (difference < 0 ? "\u2212" : "+") + digits;
 }
 
-std::string percent_range(double low, double high) { return percent(low) + "\u2013" + percent(high); }
+std::string percent_range(double low, double high) {
+  return percent(low) + "\u2013" + percent(high);
+}
 
 std::string points_range(double low, double high) {
   return "[" + points(low) + ", " + points(high) + "]";

@@ -8,12 +8,12 @@
 
 namespace assay::reports {
 
-std::string percent(double share);       // 0.6231 -> "62.3"
-std::string points(double difference);   // -0.0123 -> "-1.2" with a real minus sign, 0 -> "0.0"
+std::string percent(double share);      // 0.6231 -> "62.3"
+std::string points(double difference);  // -0.0123 -> "-1.2" with a real minus sign, 0 -> "0.0"
 std::string percent_range(double low, double high);  // "59.1-64.9" with an en dash
 std::string points_range(double low, double high);   // "[-1.2, +0.3]"
-std::string p_text(double p);            // "0.031", "< 0.001"
-std::string count_text(std::int64_t n);  // 1234567 -> "1,234,567"
+std::string p_text(double p);                        // "0.031", "< 0.001"
+std::string count_text(std::int64_t n);              // 1234567 -> "1,234,567"
 std::string short_number(double value);  // three significant digits, thousands separated
 std::string milliseconds(double ms);     // "0.31 ms", "12 ms", "3.4 s"
 std::string bytes_text(double bytes);    // "41 MiB", "132 GiB"

@@ -8,8 +8,8 @@ Html table(const char* css_class, const Html& caption, const Html& head, const H
   // A region that scrolls must be reachable by the keyboard.
   return asset("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"table\">") +
          element("table", css_class,
-                 element("caption", "", caption) +
-                     element("thead", "", element("tr", "", head)) + element("tbody", "", rows)) +
+                 element("caption", "", caption) + element("thead", "", element("tr", "", head)) +
+                     element("tbody", "", rows)) +
          asset("</div>");
 }
 

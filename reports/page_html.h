@@ -1,4 +1,5 @@
-// The sections of the HTML page, in its order. Private to reports/: render_html.h puts them together.
+// The sections of the HTML page, in its order. Private to reports/: render_html.h puts them
+// together.
 #pragma once
 
 #include <string>

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "reports/html.h"
 #include "reports/page_format.h"
 
 namespace assay::reports {
 namespace {
 
-Json optional_number(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 Json value_json(const PageValue& value) {
   return Json::Object{{"value", value.value},
@@ -90,7 +89,8 @@ Json group_json(const Page& page, const PageGroups& groups) {
       rows.push_back(std::move(row));
     }
   }
-  return Json::Object{{"task", groups.task}, {"metric", groups.metric}, {"groups", std::move(rows)}};
+  return Json::Object{
+      {"task", groups.task}, {"metric", groups.metric}, {"groups", std::move(rows)}};
 }
 
 Json spreads_json(const Page& page, const std::vector<PageSpread>& spreads) {
@@ -167,6 +167,9 @@ Json published_json(const Page& page) {
   return out;
 }
 
+/// In a page's data block, with the comma after it.
+std::size_t block_bytes(const Json& value) { return json_block(value.dump()).str().size() + 1; }
+
 /// Numbers texts in the order of their first use.
 class Texts {
  public:
@@ -175,11 +178,18 @@ class Texts {
     if (fresh) list_.emplace_back(text);
     return place->second;
   }
+  /// Those since the last call.
+  std::size_t new_bytes() {
+    std::size_t bytes = 0;
+    for (; counted_ < list_.size(); ++counted_) bytes += block_bytes(list_[counted_]);
+    return bytes;
+  }
   Json::Array take() { return std::move(list_); }
 
  private:
   std::unordered_map<std::string, std::int64_t> numbers_;
   Json::Array list_;
+  std::size_t counted_ = 0;
 };
 
 Json item_json(const PageItem& item, Texts& texts) {
@@ -214,23 +224,23 @@ Json page_json(const Page& page) {
   Json::Array groups;
   for (const PageGroups& part : page.groups) groups.push_back(group_json(page, part));
   Json::Array notes(page.notes.begin(), page.notes.end());
-  return Json::Object{{"assay_report", 1},
-                      {"title", page.title},
-                      {"notes", std::move(notes)},
-                      {"reference", page.runs.empty() ? Json() : Json(page.reference)},
-                      {"common_tasks",
-                       Json::Array(page.common_tasks.begin(), page.common_tasks.end())},
-                      {"runs", std::move(runs)},
-                      {"metrics", std::move(metrics)},
-                      {"groups", std::move(groups)},
-                      {"behaviour", behaviours_json(page)},
-                      {"first_token_ms", spreads_json(page, page.first_token_ms)},
-                      {"response_ms", spreads_json(page, page.total_ms)},
-                      {"response_tokens_per_s", spreads_json(page, page.rates)},
-                      {"benches", benches_json(page)},
-                      {"trend", trends_json(page)},
-                      {"published", published_json(page)},
-                      {"responses_stored", page.responses_stored}};
+  return Json::Object{
+      {"assay_report", 1},
+      {"title", page.title},
+      {"notes", std::move(notes)},
+      {"reference", page.runs.empty() ? Json() : Json(page.reference)},
+      {"common_tasks", Json::Array(page.common_tasks.begin(), page.common_tasks.end())},
+      {"runs", std::move(runs)},
+      {"metrics", std::move(metrics)},
+      {"groups", std::move(groups)},
+      {"behaviour", behaviours_json(page)},
+      {"first_token_ms", spreads_json(page, page.first_token_ms)},
+      {"response_ms", spreads_json(page, page.total_ms)},
+      {"response_tokens_per_s", spreads_json(page, page.rates)},
+      {"benches", benches_json(page)},
+      {"trend", trends_json(page)},
+      {"published", published_json(page)},
+      {"responses_stored", page.responses_stored}};
 }
 
 Json items_json(const Page& page, std::size_t count) {
@@ -240,6 +250,17 @@ Json items_json(const Page& page, std::size_t count) {
     items.push_back(item_json(page.items[i], texts));
   }
   return Json::Object{{"texts", texts.take()}, {"items", std::move(items)}};
+}
+
+std::size_t items_within(const Page& page, std::size_t room) {
+  Texts texts;
+  std::size_t used = std::string_view(R"({"texts":[],"items":[]})").size();
+  for (std::size_t i = 0; i < page.items.size(); ++i) {
+    used += block_bytes(item_json(page.items[i], texts));
+    used += texts.new_bytes();
+    if (used > room) return i;
+  }
+  return page.items.size();
 }
 
 Json report_json(const Page& page) {

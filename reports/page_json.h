@@ -13,6 +13,8 @@ namespace assay::reports {
 Json page_json(const Page& page);
 /// {"texts": [...], "items": [...]} of the first `count` items.
 Json items_json(const Page& page, std::size_t count);
+/// How many items, from the first on, take at most `room` bytes in a page's data block.
+std::size_t items_within(const Page& page, std::size_t room);
 /// Both, as one document.
 Json report_json(const Page& page);
 

@@ -15,8 +15,8 @@ struct LoadedTask {
   std::string label;    // "gsm8k@assay"
   TaskData data;        // rows in the order (item, repeat)
   MetricFrame frame;
-  std::vector<std::string> groups;     // names, by their number in the frame
-  std::vector<MetricResult> results;   // one for each metric of the task; empty without a verdict
+  std::vector<std::string> groups;    // names, by their number in the frame
+  std::vector<MetricResult> results;  // one for each metric of the task; empty without a verdict
 };
 
 std::string task_label(const store::RunTaskRecord& task);

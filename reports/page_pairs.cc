@@ -80,8 +80,7 @@ LoadedTask without(const LoadedTask& task, const std::vector<std::int64_t>& gone
 }
 
 /// Equal keys are equal prompts; different ones may still be the same text under other ids.
-std::string prompt_difference(const store::Store& store, const LoadedTask& a,
-                              const LoadedTask& b) {
+std::string prompt_difference(const store::Store& store, const LoadedTask& a, const LoadedTask& b) {
   for (std::size_t i = 0; i < a.data.scores.rows.size(); ++i) {
     const std::int64_t first = a.data.scores.rows[i].prompt;
     const std::int64_t second = b.data.scores.rows[i].prompt;

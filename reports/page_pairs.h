@@ -13,7 +13,7 @@
 namespace assay::reports {
 
 struct PagePair {
-  std::string incomparable;  // why the tasks cannot be paired; "" when they can
+  std::string incomparable;             // why the tasks cannot be paired; "" when they can
   std::vector<PageDifference> metrics;  // as in the task; p_adjusted is p
   /// The first plain mean, for each group of the reference; nothing where a group has no item.
   std::vector<std::optional<PageValue>> groups;

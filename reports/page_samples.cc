@@ -10,7 +10,7 @@
 namespace assay::reports {
 namespace {
 
-constexpr std::size_t kMaxTextBytes = 24000;     // of one prompt or response
+constexpr std::size_t kMaxTextBytes = 24000;      // of one prompt or response
 constexpr std::size_t kMaxRestrictedAnswer = 16;  // a letter or number, no sentence of the item
 constexpr std::size_t kClasses = 4;               // flips, failures, changed responses, the rest
 constexpr std::size_t kMaxCandidates = 20000;     // of each task and class
@@ -52,11 +52,10 @@ const store::ScoreRow* find_row(const LoadedTask& task, const store::ScoreRow& w
     return row.item == wanted.item && row.repeat == wanted.repeat;
   };
   if (hint < rows.size() && same(rows[hint])) return &rows[hint];
-  const auto place =
-      std::lower_bound(rows.begin(), rows.end(), wanted,
-                       [](const store::ScoreRow& a, const store::ScoreRow& b) {
-                         return std::pair(a.item, a.repeat) < std::pair(b.item, b.repeat);
-                       });
+  const auto place = std::lower_bound(
+      rows.begin(), rows.end(), wanted, [](const store::ScoreRow& a, const store::ScoreRow& b) {
+        return std::pair(a.item, a.repeat) < std::pair(b.item, b.repeat);
+      });
   return place != rows.end() && same(*place) ? &*place : nullptr;
 }
 
@@ -160,8 +159,8 @@ PageItem read_item(const store::Store& store, const TaskRuns& runs, std::size_t 
 
 std::int64_t item_bytes(const PageItem& item) {
   // Escapes and field names included, by experience; equal texts are stored once.
-  std::size_t bytes = item.key.size() + item.group.size() + item.target.size() +
-                      item.prompt.size() + 120;
+  std::size_t bytes =
+      item.key.size() + item.group.size() + item.target.size() + item.prompt.size() + 120;
   std::vector<std::string_view> seen;
   for (const PageResponse& response : item.responses) {
     bytes += 60;

@@ -10,9 +10,9 @@
 namespace assay::reports {
 
 struct SampleChoice {
-  std::size_t reference = 0;         // run that the others are compared with
-  std::int64_t max_bytes = 0;        // of text, about
-  bool include_restricted = false;   // show texts of data sets whose authors ask for silence
+  std::size_t reference = 0;        // run that the others are compared with
+  std::int64_t max_bytes = 0;       // of text, about
+  bool include_restricted = false;  // show texts of data sets whose authors ask for silence
 };
 
 /// Reads the texts of the chosen items. Sets `withheld` where texts were left out.

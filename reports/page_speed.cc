@@ -112,8 +112,8 @@ std::vector<double> spread_of(std::vector<double> values) {
   if (values.empty()) return out;
   std::sort(values.begin(), values.end());
   for (const double share : kSpreadShares) {
-    const auto place = static_cast<std::size_t>(
-        std::ceil(share * static_cast<double>(values.size()) - 1e-9));
+    const auto place =
+        static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()) - 1e-9));
     out.push_back(values[std::clamp<std::size_t>(place, 1, values.size()) - 1]);
   }
   return out;

@@ -57,8 +57,7 @@ std::string md_board(const Page& page) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < page.runs.size(); ++i) {
     const PageRun& run = page.runs[i];
-    Row row = {md(run.model) + " " + md(run.setting) +
-               (i == page.reference ? " (reference)" : "")};
+    Row row = {md(run.model) + " " + md(run.setting) + (i == page.reference ? " (reference)" : "")};
     if (has_mean) row.push_back(percent(run.mean.value_or(0)));
     for (const PageMetric& metric : page.metrics) {
       if (metric.headline) row.push_back(md_score(page, metric, i));
@@ -79,7 +78,7 @@ std::string md_differences(const Page& page) {
       if (!metric.headline || !metric.differences[run]) continue;
       const PageDifference& d = *metric.differences[run];
       rows.push_back({md(metric.task), md(short_run_name(page, run)), points(d.value),
-                      points_range(d.low, d.high), p_text(d.p_adjusted),
+                      points_range(d.low, d.high), md(p_text(d.p_adjusted)),
                       count_text(d.right_to_wrong), count_text(d.wrong_to_right),
                       percent(d.detectable), count_text(d.items)});
     }
@@ -184,9 +183,9 @@ std::string page_csv(const Page& page) {
   }
   for (std::size_t run = 0; run < page.runs.size(); ++run) {
     const PageRun& r = page.runs[run];
-    for (const auto& [name, value] : {std::pair("output_tokens_per_s", r.tokens_per_second),
-                                      std::pair("peak_memory_bytes", r.peak_memory_bytes),
-                                      std::pair("energy_j", r.energy_j)}) {
+    for (const auto& [name, value] :
+         {std::pair("output_tokens_per_s", r.tokens_per_second),
+          std::pair("peak_memory_bytes", r.peak_memory_bytes), std::pair("energy_j", r.energy_j)}) {
       if (!value) continue;
       std::vector<std::string> rest = {number(*value)};
       rest.resize(13);

@@ -36,6 +36,10 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
   out.detail = fmt::format("{} % ({}).", percent(*rank_value(page, *best)), over);
   std::int64_t even = 0;
   for (const RunVerdict& verdict : verdicts) {
+    if (verdict.run == *best && verdict.better.empty() && verdict.tasks > 0) {
+      out.detail += fmt::format(" Its lead over {} is not established.",
+                                short_run_name(page, page.reference));
+    }
     even += verdict.worse.empty() && verdict.better.empty() && verdict.tasks > 0 ? 1 : 0;
   }
   if (verdicts.empty()) return out;
@@ -64,13 +68,14 @@ PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdict
     out.detail += ": no faster run is free of an established loss.";
     return out;
   }
-  out.detail += fmt::format(", {:.2f}\u00D7 {}.", *run.tokens_per_second /
-                                                      *reference.tokens_per_second,
-                            short_run_name(page, page.reference));
+  out.detail +=
+      fmt::format(", {:.2f}\u00D7 {}.", *run.tokens_per_second / *reference.tokens_per_second,
+                  short_run_name(page, page.reference));
   for (const RunVerdict& verdict : verdicts) {
     if (verdict.run != *fastest) continue;
-    out.detail += fmt::format(" No established loss on {}; a loss below {} points could hide in one.",
-                              counted(verdict.tasks, "task"), percent(verdict.detectable));
+    out.detail +=
+        fmt::format(" No established loss on {}; a loss below {} points could hide in one.",
+                    counted(verdict.tasks, "task"), percent(verdict.detectable));
   }
   return out;
 }
@@ -85,23 +90,24 @@ PageAnswer change_answer(const Page& page, const std::vector<RunVerdict>& verdic
   }
   if (compared == 0) {
     out.answer = "Nothing to compare";
-    out.detail = verdicts.empty() ? "The page shows one run."
-                                  : "No run can be paired with the reference.";
+    out.detail =
+        verdicts.empty() ? "The page shows one run." : "No run can be paired with the reference.";
     return out;
   }
   if (worse.empty()) {
     out.answer = "No established loss";
-    out.detail = fmt::format("None of {} is worse than {} on any task, after correction for "
-                             "several tests.",
-                             counted(compared, "run"), short_run_name(page, page.reference));
+    out.detail = fmt::format(
+        "None of {} is worse than {} on any task, after correction for "
+        "several tests.",
+        counted(compared, "run"), short_run_name(page, page.reference));
     return out;
   }
   out.answer = fmt::format("{} of {} worse", worse.size(), counted(compared, "run"));
   const std::size_t shown = std::min<std::size_t>(worse.size(), 4);
-  out.detail = join(std::span<const std::string>(worse.data(), shown), ", ") +
-               (worse.size() > shown ? fmt::format(" and {} more", worse.size() - shown) : "") +
-               fmt::format(": worse than {} on at least one task.",
-                           short_run_name(page, page.reference));
+  out.detail =
+      join(std::span<const std::string>(worse.data(), shown), ", ") +
+      (worse.size() > shown ? fmt::format(" and {} more", worse.size() - shown) : "") +
+      fmt::format(": worse than {} on at least one task.", short_run_name(page, page.reference));
   return out;
 }
 
@@ -172,9 +178,9 @@ std::string difference_words(const PageMetric& metric, std::size_t run) {
 
 std::string verdict_words(const RunVerdict& verdict) {
   if (verdict.tasks == 0) {
-    return verdict.incomparable.empty() ? "has no task that the reference has"
-                                        : "cannot be compared: " +
-                                              verdict.incomparable[0]->incomparable[verdict.run];
+    return verdict.incomparable.empty()
+               ? "has no task that the reference has"
+               : "cannot be compared: " + verdict.incomparable[0]->incomparable[verdict.run];
   }
   std::string out;
   for (const auto* list : {&verdict.worse, &verdict.better}) {
@@ -186,10 +192,11 @@ std::string verdict_words(const RunVerdict& verdict) {
     const double same = verdict.responses > 0 ? static_cast<double>(verdict.identical) /
                                                     static_cast<double>(verdict.responses)
                                               : 0;
-    out = fmt::format("No established change on {}: {} points on average, {} % of the responses "
-                      "identical; losses below {} points could hide in one task",
-                      counted(verdict.tasks, "task"), points(verdict.mean_difference),
-                      percent(same), percent(verdict.detectable));
+    out = fmt::format(
+        "No established change on {}: {} points on average, {} % of the responses "
+        "identical; losses below {} points could hide in one task",
+        counted(verdict.tasks, "task"), points(verdict.mean_difference), percent(same),
+        percent(verdict.detectable));
   }
   if (!verdict.incomparable.empty()) {
     out += "; not comparable: " + task_names(verdict.incomparable);

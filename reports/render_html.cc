@@ -17,9 +17,10 @@ Html sample_section(const Page& page, std::size_t shown) {
   if (page.responses_stored == 0 && page.items.empty()) return {};
   std::int64_t responses = 0;
   for (std::size_t i = 0; i < shown; ++i) responses += std::ssize(page.items[i].responses);
-  std::string words = fmt::format("{} with {} are in this page", counted(std::ssize(page.items) == 0
-                                      ? 0 : static_cast<std::int64_t>(shown), "item"),
-                                  counted(responses, "response"));
+  std::string words = fmt::format(
+      "{} with {} are in this page",
+      counted(std::ssize(page.items) == 0 ? 0 : static_cast<std::int64_t>(shown), "item"),
+      counted(responses, "response"));
   if (responses < page.responses_stored) {
     words += fmt::format(
         ", of {} in the store: changed verdicts first, then failures, then changed responses. "
@@ -110,18 +111,6 @@ Html banner(const Page& page) {
   return out;
 }
 
-/// How many items fit, by bisection: the length only grows with their number.
-std::size_t items_that_fit(const Page& page, std::size_t room) {
-  if (items_json(page, page.items.size()).dump().size() <= room) return page.items.size();
-  std::size_t low = 0;
-  std::size_t high = page.items.size();
-  while (low + 1 < high) {
-    const std::size_t middle = (low + high) / 2;
-    (json_block(items_json(page, middle).dump()).str().size() <= room ? low : high) = middle;
-  }
-  return low;
-}
-
 }  // namespace
 
 std::string render_html(const Page& page, std::size_t max_bytes) {
@@ -133,17 +122,17 @@ std::string render_html(const Page& page, std::size_t max_bytes) {
   const Html start = head(page);
   const std::size_t fixed = start.str().size() + before.str().size() + after.str().size() +
                             data.str().size() + kReportJs.size() + kScaleBytes;
-  const std::size_t shown = items_that_fit(page, max_bytes > fixed ? max_bytes - fixed : 0);
+  const std::size_t shown = items_within(page, max_bytes > fixed ? max_bytes - fixed : 0);
   const Html samples = sample_section(page, shown);
   const Html out =
-      start + "<body>\n<a class=\"skip\" href=\"#main\">Skip to content</a>\n"_html +
-      banner(page) + navigation(before + samples + after) + "<main id=\"main\">\n"_html + before +
-      samples + after +
+      start + "<body>\n<a class=\"skip\" href=\"#main\">Skip to content</a>\n"_html + banner(page) +
+      navigation(before + samples + after) + "<main id=\"main\">\n"_html + before + samples +
+      after +
       "</main>\n<footer><p>Made by assay from a result store; one file, no outside "
       "reference.</p></footer>\n<script type=\"application/json\" id=\"assay-data\">"_html +
       data + "</script>\n<script type=\"application/json\" id=\"assay-items\">"_html +
-      json_block(items_json(page, shown).dump()) + "</script>\n<script>"_html +
-      asset(kReportJs) + "</script>\n</body></html>\n"_html;
+      json_block(items_json(page, shown).dump()) + "</script>\n<script>"_html + asset(kReportJs) +
+      "</script>\n</body></html>\n"_html;
   return out.str();
 }
 

@@ -11,9 +11,9 @@ namespace assay::reports {
 namespace {
 
 // Forest and strip plots are as wide as a phone, so that they never shrink.
-constexpr double kLabel = 118;  // pixels for labels
-constexpr double kPlot = 130;   // pixels for the axis
-constexpr double kNote = 92;    // pixels for notes
+constexpr double kLabel = 116;  // pixels for labels
+constexpr double kPlot = 122;   // pixels for the axis
+constexpr double kNote = 118;   // pixels for notes
 constexpr double kRowHeight = 22;
 constexpr double kTop = 6;
 constexpr double kAxisHeight = 36;
@@ -154,7 +154,8 @@ Html trend_plot(const std::vector<TrendPoint>& points, const ChartText& words) {
   }
   const double margin = std::max(0.5, (high - low) * 0.1);
   const Axis y{low - margin, high + margin, kBottom, 10};
-  const double step = (kWidth - kLeft - 30) / std::max<double>(1, static_cast<double>(points.size()) - 1);
+  const double step =
+      (kWidth - kLeft - 30) / std::max<double>(1, static_cast<double>(points.size()) - 1);
   Html out;
   const std::vector<double> ticks = axis_ticks(y.low, y.high, 4);
   for (const double tick : ticks) {

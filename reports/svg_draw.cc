@@ -26,9 +26,9 @@ Html svg_circle(const std::string& css_class, double x, double y, double radius)
 }
 
 Html svg_rect(const std::string& css_class, double x, double y, double width, double height) {
-  return asset(fmt::format(
-      "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"2\"/>", css_class,
-      pixel(x), pixel(y), pixel(std::max(0.0, width)), pixel(height)));
+  return asset(
+      fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"2\"/>",
+                  css_class, pixel(x), pixel(y), pixel(std::max(0.0, width)), pixel(height)));
 }
 
 Html svg_text(const char* css_class, double x, double y, const char* anchor,
@@ -46,7 +46,13 @@ Html svg_group(const std::string& css_class, const std::string& tip, const Html&
 
 Html svg_figure(double width, double height, const std::string& title,
                 const std::string& description, const Html& content) {
-  return asset(fmt::format("<div class=\"chart\"><svg role=\"img\" viewBox=\"0 0 {0} {1}\" "
+  // A picture that a narrow screen scrolls must be reachable by the keyboard.
+  const Html frame =
+      width > 400 ? asset("<div class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"") +
+                        text(title) + asset("\">")
+                  : asset("<div class=\"chart\">");
+  return frame +
+         asset(fmt::format("<svg role=\"img\" viewBox=\"0 0 {0} {1}\" "
                            "width=\"{0}\" height=\"{1}\"><title>",
                            pixel(width), pixel(height))) +
          text(title) + asset("</title><desc>") + text(description) + asset("</desc>") + content +

@@ -92,7 +92,8 @@ TaskScores Store::load_scores(std::int64_t run_task_row) const {
     Query row(connection,
               "SELECT g.id, g.position, g.repeat, g.item_id, g.prompt_id, g.output_hash, "
               "g.finish_reason, g.output_tokens, g.response_key, s.verdict, s.value, s.answer, "
-              "s.reason, s.detail, s.digest, c.name || ' ' || c.version, g.sent_ns, g.first_ns, g.last_ns FROM generation g "
+              "s.reason, s.detail, s.digest, c.name || ' ' || c.version, g.sent_ns, g.first_ns, "
+              "g.last_ns FROM generation g "
               "JOIN run_task rt ON rt.id = g.run_task_id JOIN scorer c ON c.id = rt.scorer_id "
               "LEFT JOIN score s ON s.generation_id = g.id AND s.scorer_id = rt.scorer_id "
               "WHERE g.run_task_id = ? ORDER BY g.position, g.repeat");

@@ -148,7 +148,7 @@
   }
 
   // The sample browser.
-  const words = (text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) || [];
+  const words = (text) => text.match(/\s*(?:[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_])|\s+/gu) || [];
   // Which words of a and b are not in their longest common subsequence; both ends are cut off first.
   const difference = (a, b) => {
     let start = 0, end = 0;

@@ -93,7 +93,8 @@ TEST_F(PageDataTest, TextsOfRestrictedDataStayOut) {
   const Page page = load_page(store_);
   EXPECT_TRUE(page.withheld);
   for (const PageItem& item : page.items) {
-    EXPECT_THAT(item.prompt + item.responses.at(0).text, ::testing::Not(::testing::HasSubstr("is 7")));
+    EXPECT_THAT(item.prompt + item.responses.at(0).text,
+                ::testing::Not(::testing::HasSubstr("is 7")));
     EXPECT_THAT(item.prompt, ::testing::HasSubstr("withheld"));
   }
   EXPECT_FALSE(load_page(store_, {.include_restricted = true}).withheld);

@@ -72,9 +72,9 @@ Page two_runs() {
 
 TEST(RenderHtml, ShowsEveryRunTaskAndDifference) {
   const std::string html = render_html(two_runs());
-  for (const char* part :
-       {"What FP8 costs", "small made-up", "62.0", "59.0\u201365.0", "2 not scored", "not run",
-        "\u22122.0 points", "Worse", "812", "anatomy", "7 is not 8", "of 2,638 in the store", "ab12"}) {
+  for (const char* part : {"What FP8 costs", "small made-up", "62.0", "59.0\u201365.0",
+                           "2 not scored", "not run", "\u22122.0 points", "Worse", "812", "anatomy",
+                           "7 is not 8", "of 2,638 in the store", "ab12"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
 }
@@ -91,7 +91,8 @@ TEST(RenderHtml, HostileTextStaysTextAndNothingIsLoaded) {
   page.metrics[1].incomparable[1] = page.notes[0] = hostile;
   page.runs[1].provenance = {{hostile, hostile}};
   const std::string html = render_html(page);
-  for (const char* forbidden : {"<img", "<script>alert", "src=", "href=\"http", "url(", "@import"}) {
+  for (const char* forbidden :
+       {"<img", "<script>alert", "src=", "href=\"http", "url(", "@import"}) {
     const std::size_t at = html.find(forbidden);
     // The text "src=x" of the hostile string itself is shown, escaped; nothing else may hold it.
     if (std::string(forbidden) == "src=") continue;
@@ -109,8 +110,9 @@ TEST(RenderHtml, ThePolicyNamesTheDigestsOfItsOwnStyleAndScript) {
 
 // What the policy forbids would fail only in a browser; here it fails in every build.
 TEST(RenderHtml, TheScriptUsesNoSinkOfMarkup) {
-  for (const char* sink : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
-                           "srcdoc", "new Function", "fetch(", "XMLHttpRequest", "import("}) {
+  for (const char* sink :
+       {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc",
+        "new Function", "fetch(", "XMLHttpRequest", "import("}) {
     EXPECT_EQ(kReportJs.find(sink), std::string_view::npos) << sink;
   }
 }

@@ -30,40 +30,68 @@ struct Task {
 struct Setting {
   const char* name;
   const char* kv;
-  double change;   // share of the verdicts that are drawn anew
-  double harm;     // share of those that end wrong
-  double speed;    // relative
-  double memory;   // GiB
+  double change;  // share of the verdicts that are drawn anew
+  double harm;    // share of those that end wrong
+  double speed;   // relative
+  double memory;  // GiB
 };
 
-const std::vector<Setting> kSettings = {
-    {"bf16", "bf16", 0, 0, 1, 2.41},          {"bf16", "fp8", 0.012, 0.5, 1.06, 2.28},
-    {"fp8", "bf16", 0.026, 0.52, 1.52, 1.52}, {"fp8", "fp8", 0.034, 0.53, 1.6, 1.39},
-    {"fp8-tensor", "bf16", 0.05, 0.72, 1.56, 1.5}, {"fp8-tensor", "fp8", 0.06, 0.74, 1.64, 1.37},
-    {"w8a16-fp8", "bf16", 0.018, 0.5, 1.18, 1.53}, {"w8a16-fp8", "fp8", 0.027, 0.51, 1.25, 1.4}};
+const std::vector<Setting> kSettings = {{"bf16", "bf16", 0, 0, 1, 2.41},
+                                        {"bf16", "fp8", 0.012, 0.5, 1.06, 2.28},
+                                        {"fp8", "bf16", 0.026, 0.52, 1.52, 1.52},
+                                        {"fp8", "fp8", 0.034, 0.53, 1.6, 1.39},
+                                        {"fp8-tensor", "bf16", 0.05, 0.72, 1.56, 1.5},
+                                        {"fp8-tensor", "fp8", 0.06, 0.74, 1.64, 1.37},
+                                        {"w8a16-fp8", "bf16", 0.018, 0.5, 1.18, 1.53},
+                                        {"w8a16-fp8", "fp8", 0.027, 0.51, 1.25, 1.4}};
 
-const std::vector<std::string> kSubjects = {
-    "abstract algebra", "anatomy", "astronomy", "business ethics", "clinical knowledge",
-    "college biology", "college chemistry", "college physics", "computer security", "econometrics",
-    "formal logic", "global facts", "high school history", "human aging", "international law",
-    "machine learning", "marketing", "moral disputes", "nutrition", "philosophy", "prehistory",
-    "professional law", "public relations", "sociology", "virology", "world religions"};
+const std::vector<std::string> kSubjects = {"abstract algebra",
+                                            "anatomy",
+                                            "astronomy",
+                                            "business ethics",
+                                            "clinical knowledge",
+                                            "college biology",
+                                            "college chemistry",
+                                            "college physics",
+                                            "computer security",
+                                            "econometrics",
+                                            "formal logic",
+                                            "global facts",
+                                            "high school history",
+                                            "human aging",
+                                            "international law",
+                                            "machine learning",
+                                            "marketing",
+                                            "moral disputes",
+                                            "nutrition",
+                                            "philosophy",
+                                            "prehistory",
+                                            "professional law",
+                                            "public relations",
+                                            "sociology",
+                                            "virology",
+                                            "world religions"};
 
 std::vector<Task> demo_tasks() {
-  return {{"gsm8k", "assay", 660, 0.446, {}, 96},
-          {"mmlu", "assay", 1040, 0.493, kSubjects, 3},
-          {"mgsm", "assay", 550, 0.244,
-           {"bn", "de", "en", "es", "fr", "ja", "ru", "sw", "te", "th", "zh"}, 88},
-          {"math", "assay", 500, 0.306,
-           {"level 1", "level 2", "level 3", "level 4", "level 5"}, 170},
-          {"gpqa", "assay", 198, 0.272, {"Biology", "Chemistry", "Physics"}, 210, true},
-          {"humaneval", "assay", 164, 0.341, {}, 120},
-          {"ifeval", "assay", 270, 0.595, {}, 230}};
+  return {
+      {"gsm8k", "assay", 660, 0.446, {}, 96},
+      {"mmlu", "assay", 1040, 0.493, kSubjects, 3},
+      {"mgsm",
+       "assay",
+       550,
+       0.244,
+       {"bn", "de", "en", "es", "fr", "ja", "ru", "sw", "te", "th", "zh"},
+       88},
+      {"math", "assay", 500, 0.306, {"level 1", "level 2", "level 3", "level 4", "level 5"}, 170},
+      {"gpqa", "assay", 198, 0.272, {"Biology", "Chemistry", "Physics"}, 210, true},
+      {"humaneval", "assay", 164, 0.341, {}, 120},
+      {"ifeval", "assay", 270, 0.595, {}, 230}};
 }
 
-const char* const kWords[] = {"each", "box", "holds", "twelve", "pencils", "so", "the", "total",
-                              "is", "then", "we", "subtract", "three", "and", "multiply", "by",
-                              "four", "which", "leaves", "twenty", "of", "them", "for", "class"};
+const char* const kWords[] = {"each",   "box",    "holds",    "twelve", "pencils", "so",
+                              "the",    "total",  "is",       "then",   "we",      "subtract",
+                              "three",  "and",    "multiply", "by",     "four",    "which",
+                              "leaves", "twenty", "of",       "them",   "for",     "class"};
 
 std::string prose(SplitMix64& random, std::int64_t words) {
   std::string out;
@@ -97,9 +125,9 @@ store::RunTaskRecord demo_task(const Task& task) {
   out.protocol = task.protocol;
   out.dataset_published = false;
   out.scorer = std::string(task.name) + "@assay";
-  out.definition = parse_json(task.restricted ? R"({"restricted": true, "max_tokens": 512})"
-                                              : R"({"max_tokens": 512})",
-                              "test");
+  out.definition = parse_json(
+      task.restricted ? R"({"restricted": true, "max_tokens": 512})" : R"({"max_tokens": 512})",
+      "test");
   return out;
 }
 
@@ -108,18 +136,19 @@ store::SampleRecord demo_sample(const Task& task, std::int64_t i, const Setting&
                                 SplitMix64& own) {
   SplitMix64 common(fnv1a(task.name) + static_cast<std::uint64_t>(i));
   const double hard = task.groups.size() > 1 ? static_cast<double>(i % std::ssize(task.groups)) /
-                                                   static_cast<double>(task.groups.size()) - 0.5
+                                                       static_cast<double>(task.groups.size()) -
+                                                   0.5
                                              : 0;
   bool right = common.uniform() < task.accuracy - 0.25 * hard;
   const bool drawn = own.uniform() < setting.change;
   if (drawn) right = own.uniform() >= setting.harm;
   store::SampleRecord out = test::example_sample(i, right, task.name);
-  out.item.group = task.groups.empty()
-                       ? ""
-                       : task.groups[static_cast<std::size_t>(i) % task.groups.size()];
+  out.item.group =
+      task.groups.empty() ? "" : task.groups[static_cast<std::size_t>(i) % task.groups.size()];
   store::GenerationRecord& g = out.generation;
-  const std::int64_t length = 1 + task.tokens / 2 + static_cast<std::int64_t>(common() >> 1) %
-                                                        std::max<std::int64_t>(1, task.tokens);
+  const std::int64_t length =
+      1 + task.tokens / 2 +
+      static_cast<std::int64_t>(common() >> 1) % std::max<std::int64_t>(1, task.tokens);
   const std::string question = prose(common, 30);
   out.item.question = question;
   out.item.target = std::to_string(10 + i % 89);
@@ -138,8 +167,7 @@ store::SampleRecord demo_sample(const Task& task, std::int64_t i, const Setting&
   g.last_ns = g.first_ns + static_cast<std::int64_t>(6.1e6 * scale * static_cast<double>(length));
   g.finish_reason = length > task.tokens * 14 / 10 ? "length" : "eos";
   out.score->answer = answer;
-  out.score->reason = right ? "equal to " + out.item.target
-                            : answer + " is not " + out.item.target;
+  out.score->reason = right ? "equal to " + out.item.target : answer + " is not " + out.item.target;
   return out;
 }
 
@@ -180,8 +208,12 @@ void write_demo(store::Store& store) {
 void write_large(store::Store& store, std::int64_t runs, std::int64_t samples) {
   const std::vector<Task> tasks = {{"gsm8k", "assay", samples / 4, 0.6, {}, 96},
                                    {"mmlu", "assay", samples / 2, 0.6, kSubjects, 60},
-                                   {"math", "assay", samples - samples / 4 - samples / 2, 0.4,
-                                    {"level 1", "level 2", "level 3"}, 110}};
+                                   {"math",
+                                    "assay",
+                                    samples - samples / 4 - samples / 2,
+                                    0.4,
+                                    {"level 1", "level 2", "level 3"},
+                                    110}};
   for (std::int64_t i = 0; i < runs; ++i) {
     Setting setting = kSettings[static_cast<std::size_t>(i) % kSettings.size()];
     store::RunRecord record = demo_run(setting);

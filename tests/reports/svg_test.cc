@@ -33,10 +33,11 @@ TEST(Svg, ValuesOutsideTheAxisStayInsideThePicture) {
 }
 
 TEST(Svg, TheFrontIsWhatNoOtherBeatsInBoth) {
-  const std::vector<ScatterPoint> points = {
-      {.label = "slow, good", .x = 1, .y = 9}, {.label = "beaten", .x = 1, .y = 8},
-      {.label = "fast, bad", .x = 5, .y = 2},  {.label = "middle", .x = 3, .y = 5},
-      {.label = "beaten by middle", .x = 3, .y = 4}};
+  const std::vector<ScatterPoint> points = {{.label = "slow, good", .x = 1, .y = 9},
+                                            {.label = "beaten", .x = 1, .y = 8},
+                                            {.label = "fast, bad", .x = 5, .y = 2},
+                                            {.label = "middle", .x = 3, .y = 5},
+                                            {.label = "beaten by middle", .x = 3, .y = 4}};
   EXPECT_EQ(pareto_front(points), (std::vector<std::size_t>{0, 3, 2}));
 }
 
