@@ -6,7 +6,7 @@ namespace assay::reports {
 
 Html table(const char* css_class, const Html& caption, const Html& head, const Html& rows) {
   // A region that scrolls must be reachable by the keyboard.
-  return asset("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"table\">") +
+  return asset("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\">") +
          element("table", css_class,
                  element("caption", "", caption) + element("thead", "", element("tr", "", head)) +
                      element("tbody", "", rows)) +

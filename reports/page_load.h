@@ -15,7 +15,10 @@ struct LoadedTask {
   std::string label;    // "gsm8k@assay"
   TaskData data;        // rows in the order (item, repeat)
   MetricFrame frame;
-  std::vector<std::string> groups;    // names, by their number in the frame
+  std::vector<std::string> groups;  // names, by their number in the frame
+  /// Another task of the list with the same items, whose `data.items` stand for this one's, which
+  /// are empty then; nullptr: its own.
+  const LoadedTask* leader = nullptr;
   std::vector<MetricResult> results;  // one for each metric of the task; empty without a verdict
 };
 
@@ -26,6 +29,8 @@ std::string task_label(const store::RunTaskRecord& task);
 std::vector<LoadedTask> load_page_tasks(const store::Store& store,
                                         const std::vector<store::RunRecord>& runs);
 
+/// The same responses to the same items, and each has a verdict.
+bool same_items(const LoadedTask& a, const LoadedTask& b);
 /// Fills frame, groups and results from `data`.
 void compute_results(LoadedTask& task);
 

@@ -35,15 +35,6 @@ std::string why_incomparable(const store::RunTaskRecord& a, const store::RunTask
   return "";
 }
 
-bool same_items(const LoadedTask& a, const LoadedTask& b) {
-  if (a.frame.unscored + b.frame.unscored > 0) return false;
-  return std::equal(a.data.scores.rows.begin(), a.data.scores.rows.end(),
-                    b.data.scores.rows.begin(), b.data.scores.rows.end(),
-                    [](const store::ScoreRow& x, const store::ScoreRow& y) {
-                      return x.item == y.item && x.repeat == y.repeat;
-                    });
-}
-
 using RowKey = std::pair<std::int64_t, std::int64_t>;  // item, repeat
 
 std::vector<RowKey> row_keys(const LoadedTask& task) {
@@ -72,6 +63,7 @@ std::vector<std::int64_t> unshared_items(const LoadedTask& a, const LoadedTask& 
 
 LoadedTask without(const LoadedTask& task, const std::vector<std::int64_t>& gone) {
   LoadedTask out = task;
+  if (task.leader != nullptr) out.data.items = task.leader->data.items;
   std::erase_if(out.data.scores.rows, [&](const store::ScoreRow& row) {
     return std::binary_search(gone.begin(), gone.end(), row.item);
   });
@@ -146,8 +138,12 @@ GroupPart group_part(const LoadedTask& task, std::size_t metric, std::uint32_t g
   for (std::size_t i = 0; i < task.frame.items.size(); ++i) {
     if (task.frame.items[i].group != group) continue;
     out.values.push_back(task.results[metric].values[i]);
-    const auto next = static_cast<std::uint32_t>(numbers.size());
-    out.clusters.push_back(numbers.emplace(task.frame.items[i].cluster, next).first->second);
+    auto number = static_cast<std::uint32_t>(out.clusters.size());
+    if (task.frame.clustered) {
+      const auto next = static_cast<std::uint32_t>(numbers.size());
+      number = numbers.emplace(task.frame.items[i].cluster, next).first->second;
+    }
+    out.clusters.push_back(number);
   }
   return out;
 }

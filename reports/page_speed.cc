@@ -110,11 +110,14 @@ void add_point(const store::Store& store, const store::RunRecord& run,
 std::vector<double> spread_of(std::vector<double> values) {
   std::vector<double> out;
   if (values.empty()) return out;
-  std::sort(values.begin(), values.end());
+  auto from = values.begin();  // what lies before is no larger than all that follows
   for (const double share : kSpreadShares) {
+    const double rank = std::ceil(share * static_cast<double>(values.size()) - 1e-9);
     const auto place =
-        static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()) - 1e-9));
-    out.push_back(values[std::clamp<std::size_t>(place, 1, values.size()) - 1]);
+        values.begin() + std::max<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(rank) - 1);
+    std::nth_element(from, place, values.end());
+    out.push_back(*place);
+    from = place;
   }
   return out;
 }
