@@ -1,10 +1,38 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "base/check.h"
 
 namespace assay::engine {
+namespace {
+
+/// Tokens that a sequence may come to at most.
+std::int64_t work(const Sequence& sequence) { return sequence.prompt_tokens + sequence.max_tokens; }
+
+/// All requests are known beforehand: those that share their first page stand together, so that the
+/// prefix is computed once and used while it is there, and what may take longest begins first, so
+/// that no long one is left alone at the end.
+void order(std::vector<std::unique_ptr<Sequence>>& sequences) {
+  std::map<PagePool::PageKey, std::int64_t> longest;
+  const auto group = [](const Sequence& sequence) {
+    return sequence.keys.empty() ? PagePool::PageKey() : sequence.keys.front();
+  };
+  for (const auto& sequence : sequences) {
+    std::int64_t& most = longest[group(*sequence)];
+    most = std::max(most, work(*sequence));
+  }
+  const auto rank = [&](const std::unique_ptr<Sequence>& sequence) {
+    const PagePool::PageKey key = group(*sequence);
+    return std::tuple(-longest.at(key), key, -work(*sequence));
+  };
+  std::stable_sort(sequences.begin(), sequences.end(),
+                   [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+}  // namespace
 
 Scheduler::Scheduler(Executor& executor, PagePool& pool, std::int64_t max_sequences,
                      bool prefix_cache)
@@ -23,8 +51,9 @@ void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
         sequence->keys.push_back(key);
       }
     }
-    waiting_.push_back(std::move(sequence));
   }
+  order(sequences);
+  for (auto& sequence : sequences) waiting_.push_back(std::move(sequence));
   bool stopped = false;
   while (!stopped && (!waiting_.empty() || !running_.empty())) {
     admit_waiting();

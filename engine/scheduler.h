@@ -50,7 +50,8 @@ class Scheduler {
  public:
   Scheduler(Executor& executor, PagePool& pool, std::int64_t max_sequences, bool prefix_cache);
 
-  /// Runs until all are done, or `events.stop` said so. Sequences begin in the order given.
+  /// Runs until all are done, or `events.stop` said so. Sequences that share a prefix
+  /// begin together, longest expected work first.
   void run(std::vector<std::unique_ptr<Sequence>> sequences, const SequenceEvents& events);
 
  private:

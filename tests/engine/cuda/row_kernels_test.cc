@@ -56,12 +56,12 @@ struct Target {
             .shard_k = padded};
   }
   RowOut row(int r) {
-    return {.out = host.data() + static_cast<std::ptrdiff_t>(r) * shards * padded,
-            .scale = quantize ? host_scale.data() + static_cast<std::ptrdiff_t>(r) * shards
-                              : nullptr,
-            .shards = shards,
-            .shard_used = used,
-            .shard_k = padded};
+    return {
+        .out = host.data() + static_cast<std::ptrdiff_t>(r) * shards * padded,
+        .scale = quantize ? host_scale.data() + static_cast<std::ptrdiff_t>(r) * shards : nullptr,
+        .shards = shards,
+        .shard_used = used,
+        .shard_k = padded};
   }
   void expect_equal() const {
     const std::vector<std::uint8_t> bytes = device.values();
@@ -253,11 +253,9 @@ TEST(PackRowsCuda, EqualsTheCpu) {
         cpu_kernels().pack_row(x.data() + r * cols, scratch.data(), target.row(r));
       }
       const DeviceArray<bf16> device(x);
-      pack_rows_cuda(nullptr, {.in = device.get(),
-                               .ld = cols,
-                               .rows = rows,
-                               .cols = cols,
-                               .next = target.next()});
+      pack_rows_cuda(
+          nullptr,
+          {.in = device.get(), .ld = cols, .rows = rows, .cols = cols, .next = target.next()});
       target.expect_equal();
     }
   }
@@ -277,7 +275,7 @@ void compare_weights(WeightType type, int rows, int cols, int shards, bool commo
     float top = 0;
     for (const float value : row) top = std::max(top, std::abs(value));
     const float scale = type == WeightType::kBf16 ? 1 : e4m3_scale(common ? amax : top);
-    pack_row(host, r, row, scale);
+    pack_row(cpu_kernels(), host, r, row, scale);
   }
   DeviceMatrix to;
   to.type = type;
