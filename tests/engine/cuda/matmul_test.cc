@@ -47,7 +47,7 @@ class Problem {
         row[i] = value(s.w_is_e4m3);
         put(w_bytes, s.w_is_e4m3, n, static_cast<int>(i), row[i]);
       }
-      pack_row(host_w_, n, row, 1);
+      pack_row(cpu_kernels(), host_w_, n, row, 1);
       if (s.w_is_e4m3) host_w_.row_scale[static_cast<std::size_t>(n)] = 0.01F * (1.5F + uniform());
     }
     host_w_.bias.resize(static_cast<std::size_t>(host_w_.padded_rows()));
