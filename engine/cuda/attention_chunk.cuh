@@ -19,7 +19,7 @@ struct Head {
   static constexpr int kTiles = kDim / 8;   // 8-column tiles of the output
   static constexpr int kStride = kDim * kBytes + kPad;
   static constexpr int kTileBytes = kChunk * kStride;  // keys or values of a chunk
-  unsigned q[kSteps][4];
+  const bf16* queries[2];  // of rows lane / 4 and lane / 4 + 8; null: zeros
   /// Dimension of accumulator `i` of output tile `tile`.
   static __device__ __forceinline__ int dimension(int tile, int i) {
     const int t = static_cast<int>(threadIdx.x % 4);
@@ -57,17 +57,19 @@ __device__ __forceinline__ void fetch(const PagedAttentionArgs& args, const Chun
   }
 }
 
-/// Queries of rows lane / 4 and lane / 4 + 8; `at[r]` null: zeros.
+/// The A operand of step `k` of Q K^T. Read again for each chunk: kept in registers, the queries of
+/// 128 dimensions would make the prompt kernel spill.
 template <int kDim, bool kFp8>
-__device__ __forceinline__ void load_queries(Head<kDim, kFp8>& head, const bf16* const (&at)[2]) {
+__device__ __forceinline__ void load_queries(const Head<kDim, kFp8>& head, int k,
+                                             unsigned (&a)[4]) {
   const int t = static_cast<int>(threadIdx.x % 4);
-  for (int k = 0; k < kDim / 16; ++k) {
-    for (int r = 0; r < 2; ++r) {
-      uint2 quad{0, 0};
-      if (at[r] != nullptr) quad = *reinterpret_cast<const uint2*>(at[r] + 16 * k + 4 * t);
-      head.q[k][r] = quad.x;
-      head.q[k][r + 2] = quad.y;
+  for (int r = 0; r < 2; ++r) {
+    uint2 quad{0, 0};
+    if (head.queries[r] != nullptr) {
+      quad = *reinterpret_cast<const uint2*>(head.queries[r] + 16 * k + 4 * t);
     }
+    a[r] = quad.x;
+    a[r + 2] = quad.y;
   }
 }
 
@@ -193,14 +195,16 @@ __device__ __forceinline__ void chunk_scores(const PagedAttentionArgs& args,
   using H = Head<kDim, kFp8>;
   const int lane = static_cast<int>(threadIdx.x % 32);
   float s[kKeyTiles][4] = {};
+  const std::byte* key = keys + lane / 4 * H::kStride + lane % 4 * 4 * H::kBytes;
 #pragma unroll
-  for (int j = 0; j < kKeyTiles; ++j) {
-    const std::byte* key = keys + (8 * j + lane / 4) * H::kStride + lane % 4 * 4 * H::kBytes;
+  for (int k = 0; k < H::kSteps; ++k) {
+    unsigned left[4];
+    load_queries<kDim, kFp8>(head, k, left);
 #pragma unroll
-    for (int k = 0; k < H::kSteps; ++k) {
+    for (int j = 0; j < kKeyTiles; ++j) {
       unsigned right[2];
-      load_quad<kFp8>(key + 16 * k * H::kBytes, right);
-      mma_bf16(s[j], head.q[k], right);
+      load_quad<kFp8>(key + 8 * j * H::kStride + 16 * k * H::kBytes, right);
+      mma_bf16(s[j], left, right);
     }
   }
   softmax<kFp8>(args, scales, valid, scale, s, p, max, sum);

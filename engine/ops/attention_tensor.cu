@@ -61,8 +61,8 @@ __global__ void __launch_bounds__(kThreads)
                   static_cast<std::int64_t>(kv_head) * group * kDim;
   Head<kDim, kFp8> head;
   const int row = lane / 4;
-  load_queries<kDim, kFp8>(head, {row < group ? q + row * kDim : nullptr,
-                                  row + 8 < group ? q + (row + 8) * kDim : nullptr});
+  head.queries[0] = row < group ? q + row * kDim : nullptr;
+  head.queries[1] = row + 8 < group ? q + (row + 8) * kDim : nullptr;
   const auto chunk_at = [&](int c) { return Chunk{pages[c], (span * kSpanChunks + c) * kChunk}; };
   const auto valid_of = [&](int c) {
     const int seen = position + 1 - (span * kSpanChunks + c) * kChunk;
@@ -210,7 +210,7 @@ __device__ __forceinline__ void fold_span(const State<kTiles>& span, float* tota
 /// Grid: tiles x KV heads. Block: 4 warps, 16 rows (token, head) each. Dynamic shared memory: two
 /// chunks of keys and values, and the sums of earlier spans.
 template <int kDim, bool kFp8>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     prompt_kernel(const PagedAttentionArgs args, float scale) {
   using H = Head<kDim, kFp8>;
   using S = PromptShared<kDim, kFp8>;
@@ -239,7 +239,8 @@ __global__ void __launch_bounds__(kThreads)
     results[r] = args.out + at * args.ldo + query * kDim;
   }
   Head<kDim, kFp8> head;
-  load_queries<kDim, kFp8>(head, queries);
+  head.queries[0] = queries[0];
+  head.queries[1] = queries[1];
   const auto fetch_chunk = [&](int c) {
     if (c < chunks) {
       std::byte* side = shared_memory() + c % 2 * S::kSideBytes;

@@ -32,11 +32,16 @@ struct Tile {
   static constexpr int kThreads = kGroups * kGroupThreads + kProducerThreads;
   static constexpr int kWeightBytes = kRows * kRowBytes;
   static constexpr int kStageBytes = kWeightBytes + kTokens * kRowBytes;
-  static constexpr int kSharedBytes = kBarrierBytes + kStages * kStageBytes;
+  /// With eight shards of 64 tokens the tallest subtree waits in shared memory: it is touched
+  /// twice, and the registers of a thread hold no more.
+  static constexpr bool kFar = kLeaves == 8 && kTokens == 64;
+  static constexpr int kFarBytes = kFar ? kRows * kTokens * static_cast<int>(sizeof(float)) : 0;
+  static constexpr int kSharedBytes = kBarrierBytes + kStages * kStageBytes + kFarBytes;
   static constexpr int kBlockValues = kE4m3 ? kRowBytes : kRowBytes / 2;
   /// Blocks of the ring whose products are summed before they join the FP32 sum: 128 values.
   static constexpr int kBlocksASum = static_cast<int>(kBlock) / kBlockValues;
   static constexpr int kRegisters = kTokens / 2;
+  static_assert(kSharedBytes <= 227 << 10);
   static_assert(kStages <= kMostStages && kStageBytes % 1024 == 0);
 };
 
@@ -97,7 +102,10 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
   float total[T::kRegisters];
   constexpr int kLevels = kLeaves == 8 ? 3 : kLeaves == 4 ? 2 : kLeaves == 2 ? 1 : 0;
   // Subtrees of shards that wait for their right neighbour, by height.
-  float pending[kLevels == 0 ? 1 : kLevels][T::kRegisters];
+  constexpr int kNear = T::kFar ? kLevels - 1 : kLevels;
+  float pending[kNear == 0 ? 1 : kNear][T::kRegisters];
+  float* far = reinterpret_cast<float*>(stages + kStages * T::kStageBytes) + thread;
+  constexpr int kFarStep = kGroups * kGroupThreads;
   const int lane = thread % 32;
   int block = 0;
 #pragma unroll
@@ -137,11 +145,12 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
       }
 #pragma unroll
       for (int level = 0; level < kLevels; ++level) {
+        const bool is_far = level >= kNear;
         if ((leaf + 1) % (2 << level) != 0) {
-          pending[level][i] = total[i];
+          (is_far ? far[i * kFarStep] : pending[is_far ? 0 : level][i]) = total[i];
           break;
         }
-        total[i] = __fadd_rn(pending[level][i], total[i]);
+        total[i] = __fadd_rn(is_far ? far[i * kFarStep] : pending[is_far ? 0 : level][i], total[i]);
       }
     }
   }
@@ -180,7 +189,7 @@ void choose_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& ma
   if (args.tokens <= 32) return start<kE4m3, 1, 32, 6, kLeaves>(stream, args, maps);
   if constexpr (kLeaves > 1) {
     // The tree of shards stays in registers, which leaves room for 64 tokens.
-    return start<kE4m3, 2, 64, 8, kLeaves>(stream, args, maps);
+    return start<kE4m3, 2, 64, 7, kLeaves>(stream, args, maps);
   } else {
     if (args.tokens <= 64) return start<kE4m3, 1, 64, 6, 1>(stream, args, maps);
     if (args.tokens <= 128) return start<kE4m3, 1, 128, 4, 1>(stream, args, maps);
