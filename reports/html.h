@@ -59,5 +59,6 @@ std::string csp_digest(std::string_view content);
 /// Embedded files of reports/assets/.
 extern const std::string_view kReportCss;
 extern const std::string_view kReportJs;
+extern const std::string_view kPublishedScores;
 
 }  // namespace assay::reports

@@ -15,7 +15,10 @@ struct PageOptions {
   std::string reference;  // run that differences refer to; "" is the first, bf16 if there is one
   bool include_restricted =
       false;  // show texts of data sets whose authors ask that they are not published
-  std::size_t max_samples = 200;  // responses shown: flips and wrong ones first
+  std::int64_t sample_bytes = 8'000'000;  // of prompts and responses, about
+  /// Published scores to show; those of the models shown when `all_published` is false.
+  std::vector<PublishedScore> published;
+  bool all_published = false;
 };
 
 /// Throws: Error(kInput) for unknown runs or a store without any.

@@ -1,4 +1,5 @@
-// The report as one self-contained HTML file: no network, no script needed to read it.
+// The page as one HTML file: no outside reference, a policy that allows only its own style and
+// script, readable without scripts. The same page gives the same bytes.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace assay::reports {
 
-/// The same page gives the same bytes. Nothing that a model, a file or a server said becomes
-/// markup.
-std::string render_html(const Page& page);
+/// Items at the end of `page.items` that do not fit into `max_bytes` are left out, and the page
+/// says how many responses it shows of how many. What is no sample is never cut.
+std::string render_html(const Page& page, std::size_t max_bytes = 10'000'000);
 
 }  // namespace assay::reports

@@ -161,8 +161,13 @@ std::string bytes_of_hex(std::string_view hex) {
 }
 
 std::string hex_of_bytes(std::string_view bytes) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  out.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
   return out;
 }
 

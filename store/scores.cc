@@ -67,7 +67,11 @@ ScoreRow read_row(const Query& row) {
   const std::string_view hash = row.bytes(5);
   std::memcpy(out.output_hash.data(), hash.data(), std::min(hash.size(), out.output_hash.size()));
   out.error = row.bytes(6) == "error";
+  out.truncated = row.bytes(6) == "length";
   out.output_tokens = row.integer(7);
+  const std::int64_t sent = row.integer(16);
+  if (row.integer(17) > sent) out.first_token_ns = row.integer(17) - sent;
+  if (row.integer(18) > sent) out.total_ns = row.integer(18) - sent;
   if (row.is_null(9)) return out;
   const Verdict verdict = parse_verdict(row.bytes(9));
   out.scored = verdict != Verdict::kUnscored;
@@ -88,7 +92,8 @@ TaskScores Store::load_scores(std::int64_t run_task_row) const {
     Query row(connection,
               "SELECT g.id, g.position, g.repeat, g.item_id, g.prompt_id, g.output_hash, "
               "g.finish_reason, g.output_tokens, g.response_key, s.verdict, s.value, s.answer, "
-              "s.reason, s.detail, s.digest, c.name || ' ' || c.version FROM generation g "
+              "s.reason, s.detail, s.digest, c.name || ' ' || c.version, g.sent_ns, g.first_ns, "
+              "g.last_ns FROM generation g "
               "JOIN run_task rt ON rt.id = g.run_task_id JOIN scorer c ON c.id = rt.scorer_id "
               "LEFT JOIN score s ON s.generation_id = g.id AND s.scorer_id = rt.scorer_id "
               "WHERE g.run_task_id = ? ORDER BY g.position, g.repeat");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "store/records.h"
+#include "store/score_rows.h"
 
 namespace assay::store {
 

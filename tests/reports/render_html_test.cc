@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "reports/html.h"
 
 namespace assay::reports {
 namespace {
@@ -30,36 +31,50 @@ Page two_runs() {
        .values = {PageValue{.value = 0.62, .low = 0.59, .high = 0.65, .items = 1319},
                   PageValue{
                       .value = 0.60, .low = 0.57, .high = 0.63, .items = 1319, .unscored = 2}},
-       .differences = {std::nullopt,
-                       PageValue{.value = -0.02, .low = -0.031, .high = -0.009, .items = 1319}}},
+       .differences = {std::nullopt, PageDifference{.value = -0.02,
+                                                    .low = -0.031,
+                                                    .high = -0.009,
+                                                    .p = 0.0004,
+                                                    .p_adjusted = 0.0004,
+                                                    .detectable = 0.011,
+                                                    .items = 1319,
+                                                    .responses = 1319,
+                                                    .identical = 1000,
+                                                    .right_to_wrong = 40,
+                                                    .wrong_to_right = 14}},
+       .incomparable = {"", ""}},
       {.task = "mmlu@assay",
        .metric = "accuracy",
        .headline = true,
        .values = {PageValue{.value = 0.31, .low = 0.30, .high = 0.32, .items = 14042},
                   std::nullopt},
-       .differences = {std::nullopt, std::nullopt}}};
+       .differences = {std::nullopt, std::nullopt},
+       .incomparable = {"", ""}}};
+  page.common_tasks = {"gsm8k@assay"};
   page.groups = {{.task = "mmlu@assay",
                   .metric = "accuracy",
                   .groups = {{.name = "anatomy",
-                              .values = {PageValue{.value = 0.4, .low = 0.3, .high = 0.5}, {}}}}}};
-  page.samples = {{.item = "gsm8k/test/0",
-                   .task = "gsm8k@assay",
-                   .run = 1,
-                   .verdict = "incorrect",
-                   .prompt = "How many?",
-                   .response = "</pre><script>alert(1)</script>",
-                   .answer = "7",
-                   .target = "8",
-                   .reason = "7 is not 8"}};
-  page.samples_left_out = 12;
+                              .values = {PageValue{.value = 0.4, .low = 0.3, .high = 0.5}, {}},
+                              .differences = {std::nullopt, std::nullopt}}}}};
+  page.items = {{.task = "gsm8k@assay",
+                 .key = "gsm8k/test/0",
+                 .target = "8",
+                 .prompt = "How many?",
+                 .flip = true,
+                 .responses = {{.run = 1,
+                                .verdict = "incorrect",
+                                .text = "</pre><script>alert(1)</script>",
+                                .answer = "7",
+                                .reason = "7 is not 8"}}}};
+  page.responses_stored = 2638;
   return page;
 }
 
 TEST(RenderHtml, ShowsEveryRunTaskAndDifference) {
   const std::string html = render_html(two_runs());
-  for (const char* part :
-       {"What FP8 costs", "small made-up", "62.0", "59.0 \u2013 65.0", "2 not scored", "not run",
-        "\u22122.0 points", "worse", "812.4", "anatomy", "7 is not 8", "12 further", "ab12"}) {
+  for (const char* part : {"What FP8 costs", "small made-up", "62.0", "59.0\u201365.0",
+                           "2 not scored", "not run", "\u22122.0 points", "Worse", "812", "anatomy",
+                           "7 is not 8", "of 2,638 in the store", "ab12"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
 }
@@ -72,16 +87,49 @@ TEST(RenderHtml, HostileTextStaysTextAndNothingIsLoaded) {
   Page page = two_runs();
   const std::string hostile = "\"><img src=x onerror=alert(1)>";
   page.title = page.runs[0].model = page.runs[0].setting = page.metrics[0].task = hostile;
-  page.groups[0].groups[0].name = page.samples[0].item = page.samples[0].prompt = hostile;
+  page.groups[0].groups[0].name = page.items[0].key = page.items[0].prompt = hostile;
+  page.metrics[1].incomparable[1] = page.notes[0] = hostile;
   page.runs[1].provenance = {{hostile, hostile}};
   const std::string html = render_html(page);
-  for (const char* forbidden : {"<img", "<script>alert", "src=", "href=", "url(", "@import"}) {
+  for (const char* forbidden :
+       {"<img", "<script>alert", "src=", "href=\"http", "url(", "@import"}) {
     const std::size_t at = html.find(forbidden);
     // The text "src=x" of the hostile string itself is shown, escaped; nothing else may hold it.
     if (std::string(forbidden) == "src=") continue;
     EXPECT_EQ(at, std::string::npos) << forbidden;
   }
   EXPECT_NE(html.find("default-src 'none'"), std::string::npos);
+}
+
+TEST(RenderHtml, ThePolicyNamesTheDigestsOfItsOwnStyleAndScript) {
+  const std::string html = render_html(two_runs());
+  EXPECT_NE(html.find("script-src '" + csp_digest(kReportJs) + "'"), std::string::npos);
+  EXPECT_NE(html.find("style-src '" + csp_digest(kReportCss) + "'"), std::string::npos);
+  EXPECT_EQ(html.find(" style=\""), std::string::npos);
+}
+
+// What the policy forbids would fail only in a browser; here it fails in every build.
+TEST(RenderHtml, TheScriptUsesNoSinkOfMarkup) {
+  for (const char* sink :
+       {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc",
+        "new Function", "fetch(", "XMLHttpRequest", "import("}) {
+    EXPECT_EQ(kReportJs.find(sink), std::string_view::npos) << sink;
+  }
+}
+
+TEST(RenderHtml, ItemsThatDoNotFitAreLeftOutFromTheEnd) {
+  Page page = two_runs();
+  for (int i = 1; i < 50; ++i) {
+    page.items.push_back(page.items[0]);
+    page.items.back().key = "item " + std::to_string(i);
+    page.items.back().prompt = std::string(20'000, 'p') + std::to_string(i);
+  }
+  constexpr std::size_t kMaxBytes = 500'000;
+  const std::string html = render_html(page, kMaxBytes);
+  EXPECT_LE(html.size(), kMaxBytes);
+  EXPECT_GT(html.size(), kMaxBytes * 9 / 10);
+  EXPECT_NE(html.find("gsm8k/test/0"), std::string::npos);
+  EXPECT_EQ(html.find("item 49"), std::string::npos);
 }
 
 TEST(RenderHtml, AnEmptyPageStillStands) {

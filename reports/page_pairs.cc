@@ -1,0 +1,233 @@
+#include "reports/page_pairs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "reports/hypothesis.h"
+
+namespace assay::reports {
+namespace {
+
+constexpr double kAlpha = 0.05;
+constexpr double kPower = 0.8;
+
+std::string why_incomparable(const store::RunTaskRecord& a, const store::RunTaskRecord& b) {
+  if (a.protocol_version != b.protocol_version) {
+    return fmt::format("protocol version {} and {}", a.protocol_version, b.protocol_version);
+  }
+  if (a.split != b.split) return "split " + escaped(a.split) + " and " + escaped(b.split);
+  if (a.dataset_digest != b.dataset_digest) {
+    return fmt::format("data set {:.12} and {:.12}", a.dataset_digest, b.dataset_digest);
+  }
+  if (a.prompts_digest != b.prompts_digest) return "files of prompts differ";
+  if (!(a.definition == b.definition)) {
+    return "protocol settings differ (" +
+           escaped(store::changed_inputs(a.definition, b.definition)) + ")";
+  }
+  if (a.metrics != b.metrics) return "metrics differ";
+  if (a.scorer != b.scorer || a.scorer_version != b.scorer_version) {
+    return "scored by " + escaped(a.scorer + " " + a.scorer_version) + " and " +
+           escaped(b.scorer + " " + b.scorer_version);
+  }
+  return "";
+}
+
+using RowKey = std::pair<std::int64_t, std::int64_t>;  // item, repeat
+
+std::vector<RowKey> row_keys(const LoadedTask& task) {
+  std::vector<RowKey> keys;
+  for (const store::ScoreRow& row : task.data.scores.rows) keys.emplace_back(row.item, row.repeat);
+  return keys;
+}
+
+/// Items without the same scored responses in both; ascending.
+std::vector<std::int64_t> unshared_items(const LoadedTask& a, const LoadedTask& b) {
+  const std::vector<RowKey> keys_a = row_keys(a);
+  const std::vector<RowKey> keys_b = row_keys(b);
+  std::vector<RowKey> different;
+  std::set_symmetric_difference(keys_a.begin(), keys_a.end(), keys_b.begin(), keys_b.end(),
+                                std::back_inserter(different));
+  std::vector<std::int64_t> out;
+  for (const RowKey& key : different) out.push_back(key.first);
+  for (const LoadedTask* task : {&a, &b}) {
+    for (const store::ScoreRow& row : task->data.scores.rows) {
+      if (!row.scored) out.push_back(row.item);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+LoadedTask without(const LoadedTask& task, const std::vector<std::int64_t>& gone) {
+  LoadedTask out = task;
+  if (task.leader != nullptr) out.data.items = task.leader->data.items;
+  std::erase_if(out.data.scores.rows, [&](const store::ScoreRow& row) {
+    return std::binary_search(gone.begin(), gone.end(), row.item);
+  });
+  compute_results(out);
+  return out;
+}
+
+/// Equal keys are equal prompts; different ones may still be the same text under other ids.
+std::string prompt_difference(const store::Store& store, const LoadedTask& a, const LoadedTask& b) {
+  for (std::size_t i = 0; i < a.data.scores.rows.size(); ++i) {
+    const std::int64_t first = a.data.scores.rows[i].prompt;
+    const std::int64_t second = b.data.scores.rows[i].prompt;
+    if (first == second) continue;
+    const std::string text = store.load_prompt_text(first);
+    if (text.empty() || text != store.load_prompt_text(second)) {
+      return "prompts differ, first for " +
+             escaped(store.load_item(a.data.scores.rows[i].item).key);
+    }
+  }
+  return "";
+}
+
+void count_changes(const LoadedTask& a, const LoadedTask& b, PageDifference& out) {
+  out.items = std::ssize(a.frame.items);
+  out.responses = std::ssize(a.data.scores.rows);
+  for (std::size_t i = 0; i < a.data.scores.rows.size(); ++i) {
+    const store::ScoreRow& before = a.data.scores.rows[i];
+    const store::ScoreRow& after = b.data.scores.rows[i];
+    out.identical += before.output_hash == after.output_hash ? 1 : 0;
+    out.right_to_wrong += before.correct && !after.correct ? 1 : 0;
+    out.wrong_to_right += !before.correct && after.correct ? 1 : 0;
+  }
+}
+
+void test_change(const MetricResult& before, const MetricResult& after, const MetricFrame& frame,
+                 PageDifference& out) {
+  const Estimate change = difference(after.estimate, before.estimate);
+  std::vector<std::uint32_t> clusters;
+  for (const MetricItem& item : frame.items) clusters.push_back(item.cluster);
+  const StandardError error = standard_error(change, clusters);
+  const Interval interval = t_interval(change.value, error, 1 - kAlpha);
+  out.value = change.value;
+  out.low = interval.low;
+  out.high = interval.high;
+  out.standard_error = error.value;
+  out.detectable = minimum_detectable(error.value, kAlpha, kPower);
+  if (before.binary && after.binary && !frame.clustered) {
+    std::int64_t up = 0;
+    std::int64_t down = 0;
+    for (std::size_t i = 0; i < before.values.size(); ++i) {
+      up += after.values[i].value > before.values[i].value ? 1 : 0;
+      down += after.values[i].value < before.values[i].value ? 1 : 0;
+    }
+    out.p = mcnemar(up, down).exact_p;
+    out.method = "exact McNemar";
+  } else {
+    out.p = t_test_p(change.value, error);
+    out.method = "clustered t";
+  }
+  out.p_adjusted = out.p;
+}
+
+/// Items of one group and their clusters, numbered anew from 0.
+struct GroupPart {
+  std::vector<ItemValue> values;
+  std::vector<std::uint32_t> clusters;
+};
+
+GroupPart group_part(const LoadedTask& task, std::size_t metric, std::uint32_t group) {
+  GroupPart out;
+  std::map<std::uint32_t, std::uint32_t> numbers;
+  for (std::size_t i = 0; i < task.frame.items.size(); ++i) {
+    if (task.frame.items[i].group != group) continue;
+    out.values.push_back(task.results[metric].values[i]);
+    auto number = static_cast<std::uint32_t>(out.clusters.size());
+    if (task.frame.clustered) {
+      const auto next = static_cast<std::uint32_t>(numbers.size());
+      number = numbers.emplace(task.frame.items[i].cluster, next).first->second;
+    }
+    out.clusters.push_back(number);
+  }
+  return out;
+}
+
+PageValue group_difference(const LoadedTask& a, const LoadedTask& b, std::size_t metric,
+                           std::uint32_t group) {
+  const GroupPart before = group_part(a, metric, group);
+  const GroupPart after = group_part(b, metric, group);
+  const Estimate change = difference(mean_estimate(after.values), mean_estimate(before.values));
+  const Interval interval =
+      t_interval(change.value, standard_error(change, before.clusters), 1 - kAlpha);
+  return {.value = change.value,
+          .low = interval.low,
+          .high = interval.high,
+          .items = std::ssize(before.values)};
+}
+
+PagePair compare_same(const store::Store& store, const LoadedTask& a, const LoadedTask& b) {
+  PagePair out;
+  if (a.results.empty() || b.results.empty()) {
+    out.incomparable = "no item has a verdict in both";
+    return out;
+  }
+  out.incomparable = prompt_difference(store, a, b);
+  if (!out.incomparable.empty()) return out;
+  PageDifference counts;
+  count_changes(a, b, counts);
+  for (std::size_t i = 0; i < a.results.size(); ++i) {
+    out.metrics.push_back(counts);
+    test_change(a.results[i], b.results[i], a.frame, out.metrics.back());
+  }
+  if (const auto plain = plain_metric(a.data.task)) {
+    for (std::size_t group = 0; group < a.groups.size(); ++group) {
+      out.groups.emplace_back(group_difference(a, b, *plain, static_cast<std::uint32_t>(group)));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::size_t> plain_metric(const store::RunTaskRecord& task) {
+  for (std::size_t i = 0; i < task.metrics.size(); ++i) {
+    if (task.metrics[i].kind == "mean") return i;
+  }
+  return std::nullopt;
+}
+
+PageValue group_value(const LoadedTask& task, std::size_t metric, std::uint32_t group) {
+  GroupPart part = group_part(task, metric, group);
+  MetricFrame frame{.clustered = task.frame.clustered};
+  for (const std::uint32_t cluster : part.clusters) {
+    frame.items.push_back({0, group, cluster});
+  }
+  const MetricResult result{.estimate = mean_estimate(part.values),
+                            .values = std::move(part.values),
+                            .binary = task.results[metric].binary};
+  const Interval interval = metric_interval(result, frame);
+  return {.value = result.estimate.value,
+          .low = std::max(0.0, interval.low),
+          .high = std::min(1.0, interval.high),
+          .items = result.estimate.items};
+}
+
+PagePair pair_tasks(const store::Store& store, const LoadedTask& reference,
+                    const LoadedTask& other) {
+  PagePair out;
+  out.incomparable = why_incomparable(reference.data.task, other.data.task);
+  if (!out.incomparable.empty()) return out;
+  if (same_items(reference, other)) return compare_same(store, reference, other);
+  const std::vector<std::int64_t> gone = unshared_items(reference, other);
+  const LoadedTask a = without(reference, gone);
+  const LoadedTask b = without(other, gone);
+  out = compare_same(store, a, b);
+  // The groups of what is left, under the numbers of the reference.
+  std::vector<std::optional<PageValue>> groups(reference.groups.size());
+  for (std::size_t i = 0; i < out.groups.size(); ++i) {
+    const auto place = std::find(reference.groups.begin(), reference.groups.end(), a.groups[i]);
+    if (place != reference.groups.end()) {
+      groups[static_cast<std::size_t>(place - reference.groups.begin())] = out.groups[i];
+    }
+  }
+  out.groups = std::move(groups);
+  return out;
+}
+
+}  // namespace assay::reports
