@@ -61,4 +61,8 @@ std::string sha256_hex(std::string_view bytes) {
   return digest.hex();
 }
 
+std::string seeded_rank(std::uint64_t seed, std::string_view name) {
+  return sha256_hex(std::to_string(seed) + "/" + std::string(name));
+}
+
 }  // namespace assay

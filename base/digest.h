@@ -34,4 +34,8 @@ class Sha256 {
 /// 64 lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view bytes);
 
+/// Names sorted by it are in a random order that depends on seed and names alone, on neither their
+/// first order nor their number.
+std::string seeded_rank(std::uint64_t seed, std::string_view name);
+
 }  // namespace assay

@@ -13,6 +13,7 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
 #include "engine/generator.h"
@@ -44,6 +45,10 @@ struct RunArguments {
   std::optional<std::string> long_prompts;
   std::vector<std::string> tasks;
   std::string label;
+  std::string branch;
+  std::string revision;
+  std::string gate;
+  std::string policy;
   std::string progress = "auto";
   std::int64_t limit = 0;
   int score_threads = 2;
@@ -77,6 +82,14 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--limit", a.limit, "At most so many samples a task")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--label", a.label, "A name for people, stored with the runs");
+  command.add_option("--branch", a.branch, "Of the work under test, stored with the runs")
+      ->envname("ASSAY_BRANCH");
+  command.add_option("--revision", a.revision, "Its commit")->envname("ASSAY_REVISION");
+  CLI::Option* gate = command.add_option(
+      "--gate", a.gate,
+      "Judge against this baseline (as in `assay gate`), and stop a task once that is decided");
+  command.add_option("--policy", a.policy, "File with \"gates\" (default: the suite's)")
+      ->needs(gate);
   command.add_option("--progress", a.progress, "auto, bar, plain or none")
       ->check(CLI::IsMember({"auto", "bar", "plain", "none"}));
   command.add_option("--score-threads", a.score_threads, "Threads that score responses")
@@ -168,6 +181,8 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.progress = progress_style(a.progress);
   options.score_threads = a.score_threads;
   options.label = a.label;
+  options.branch = a.branch;
+  options.revision = a.revision;
   options.build = build_record();
   options.make_generator = engine::make_generator;
   return options;
@@ -230,6 +245,11 @@ void print_text(const store::RunRecord& run, const std::vector<suites::TaskSumma
                      ? fmt::format("  [{:.2f}, {:.2f}]", 100 * interval->low, 100 * interval->high)
                      : "");
     }
+    const std::int64_t planned = task.task.items * task.task.repeats;
+    if (run.inputs.find(store::kGateBaseline) != nullptr && task.aggregate.responses < planned) {
+      fmt::print("  {:<24} stopped early: figures of {} of {} responses\n", "",
+                 task.aggregate.responses, planned);
+    }
     if (task.aggregate.unscored > 0) {
       fmt::print("  {:<24} {} of {} not scored\n", "", task.aggregate.unscored,
                  task.aggregate.responses);
@@ -238,7 +258,7 @@ void print_text(const store::RunRecord& run, const std::vector<suites::TaskSumma
 }
 
 void print_results(const std::vector<suites::RunReport>& reports, const store::Store& store,
-                   bool json) {
+                   const std::vector<reports::GateReport>& gates, bool json) {
   Json runs{Json::Array{}};
   for (const suites::RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
@@ -249,9 +269,15 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
       print_text(run, tasks);
     }
   }
-  if (!json) return;
+  if (!json) {
+    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    return;
+  }
   Json document;
   document.set("runs", std::move(runs));
+  Json list{Json::Array{}};
+  for (const reports::GateReport& gate : gates) list.push_back(reports::gate_json(gate));
+  if (!gates.empty()) document.set("gates", std::move(list));
   fmt::print("{}\n", document.dump());
 }
 
@@ -259,13 +285,17 @@ ExitCode run(const RunArguments& a) {
   suites::Suite suite = suites::load_suite(a.suite);
   apply(a, suite);
   suites::RunnerOptions options = runner_options(a, suite);
+  std::optional<RunGate> gate;
+  if (!a.gate.empty()) gate.emplace(a.gate, a.policy, suite);
   const Scorers scorers = make_scorers(a, suite, options);
   suites::install_interrupt_handlers();
   const std::filesystem::path path = store_path(a.db, true);
   FreshStoreGuard guard(path);
   std::vector<suites::RunReport> reports;
+  std::vector<reports::GateReport> gates;
   {
     store::Store store = store::Store::open(path, store::OpenMode::kCreate);
+    if (gate) gate->attach(store, options);
     try {
       reports = suites::run_suite(suite, store, options);
     } catch (const Error&) {
@@ -273,7 +303,8 @@ ExitCode run(const RunArguments& a) {
       throw;
     }
     guard.keep();
-    print_results(reports, store, a.json);
+    if (gate) gates = gate->judge(store, reports);
+    print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;
   for (const suites::RunReport& report : reports) unscored += report.unscored;
@@ -281,7 +312,7 @@ ExitCode run(const RunArguments& a) {
     log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
   }
   if (unscored <= suite.allowed_errors) {
-    return scorers.refused.empty() ? ExitCode::kOk : ExitCode::kIncomplete;
+    return scorers.refused.empty() ? worst_exit_code(gates) : ExitCode::kIncomplete;
   }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/store_path.h"
+#include "reports/baseline.h"
 #include "store/export.h"
 #include "store/store.h"
 #include "suites/summary.h"
@@ -94,6 +95,14 @@ ExitCode show(const RunsOptions& options) {
     task.set("metrics", suites::metrics_json(tasks[i].aggregate.metrics));
   }
   fmt::print("{}\n", document.dump());
+  return ExitCode::kOk;
+}
+
+ExitCode trend(const RunsOptions& options) {
+  const store::Store store = open_store(options, false);
+  const auto points = reports::find_trend(store, store.load_run(options.run));
+  fmt::print(
+      "{}", options.json ? reports::trend_json(points).dump() + "\n" : reports::trend_text(points));
   return ExitCode::kOk;
 }
 
@@ -192,6 +201,9 @@ void add_runs(CLI::App& app, Chosen& chosen) {
   add(group, chosen, options, "list", "Every run, newest first", list);
   with_run(add(group, chosen, options, "show", "One run with its provenance and metrics", show),
            true);
+  with_run(
+      add(group, chosen, options, "trend", "Runs like this one on its branch, oldest first", trend),
+      true);
   CLI::App* exporting = with_run(
       add(group, chosen, options, "export", "One JSON line a sample, in a fixed order", export_run),
       true);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "reports/early_stop.h"
 #include "reports/metrics.h"
 
 namespace assay::reports {
@@ -20,6 +21,8 @@ std::string task_name(const store::RunTaskRecord& task) { return task.name + "@"
               fmt::format("task {}: the runs cannot be paired: {}", escaped(task), reason));
 }
 
+}  // namespace
+
 void check_same_task(const store::RunTaskRecord& a, const store::RunTaskRecord& b) {
   const std::string name = task_name(a);
   if (a.protocol_version != b.protocol_version) {
@@ -30,7 +33,7 @@ void check_same_task(const store::RunTaskRecord& a, const store::RunTaskRecord& 
     refuse(name, fmt::format("data set {:.12} and {:.12}", a.dataset_digest, b.dataset_digest));
   }
   if (a.prompts_digest != b.prompts_digest) refuse(name, "files of prompts differ");
-  if (!(a.definition == b.definition)) {
+  if (a.definition.dump_canonical() != b.definition.dump_canonical()) {
     refuse(name, "protocol settings differ (" +
                      escaped(store::changed_inputs(a.definition, b.definition)) + ")");
   }
@@ -40,6 +43,8 @@ void check_same_task(const store::RunTaskRecord& a, const store::RunTaskRecord& 
                      escaped(b.scorer + " " + b.scorer_version) + "; score again first");
   }
 }
+
+namespace {
 
 std::vector<RowKey> scored_keys(const TaskData& data) {
   std::vector<RowKey> keys;
@@ -55,6 +60,15 @@ void keep_common(TaskData& a, TaskData& b, TaskComparison& out, const CompareOpt
   std::vector<RowKey> different;
   std::set_symmetric_difference(keys_a.begin(), keys_a.end(), keys_b.begin(), keys_b.end(),
                                 std::back_inserter(different));
+  if (out.stopped_early) {
+    // The rest of the baseline's items was not asked; all that was asked must be there.
+    std::erase_if(different, [&](const RowKey& key) {
+      return !std::binary_search(keys_b.begin(), keys_b.end(), key);
+    });
+    std::erase_if(a.scores.rows, [&](const store::ScoreRow& row) {
+      return !std::binary_search(keys_b.begin(), keys_b.end(), RowKey(row.item, row.repeat));
+    });
+  }
   if (!different.empty() && !options.common_items) {
     refuse(out.task, fmt::format("{} responses to items that only one run has; "
                                  "--common-items pairs the rest",
@@ -170,16 +184,37 @@ MetricComparison compare_metric(const TaskData& a, const TaskData& b, const Metr
   return out;
 }
 
+/// Part of the task was left out by early stopping.
+bool was_stopped(const store::RunRecord& run, const TaskData& data) {
+  return run.inputs.find(store::kGateBaseline) != nullptr &&
+         std::ssize(data.scores.rows) < data.task.items * data.task.repeats;
+}
+
 TaskComparison compare_task(const store::Store& store, const store::RunTaskRecord& first,
-                            const store::RunTaskRecord& second, const CompareOptions& options) {
+                            const store::RunTaskRecord& second, const Comparison& runs,
+                            const CompareOptions& options) {
   check_same_task(first, second);
   TaskComparison out;
   out.task = task_name(first);
+  out.planned = second.items * second.repeats;
   TaskData a = load_task_data(store, first);
   TaskData b = load_task_data(store, second);
   if (a.scores.damaged + b.scores.damaged > 0) {
     throw_input("{}: {} damaged scores of task {}; see assay runs verify", store.path().string(),
                 a.scores.damaged + b.scores.damaged, out.task);
+  }
+  out.stopped_early = was_stopped(runs.candidate, b);
+  if (was_stopped(runs.baseline, a)) {
+    refuse(out.task,
+           "the baseline was stopped early (assay run --gate): how much of it there is "
+           "depends on its answers");
+  }
+  std::vector<MetricComparison> stopped;
+  if (out.stopped_early) {
+    const PrefixComparison prefix(store, first, runs.candidate.seed);
+    for (const store::MetricRecord& metric : first.metrics) {
+      stopped.push_back(prefix.compare(b, metric.name, options));
+    }
   }
   keep_common(a, b, out, options);
   check_prompts(store, a, b, out.task);
@@ -189,8 +224,11 @@ TaskComparison compare_task(const store::Store& store, const store::RunTaskRecor
   for (const MetricItem& item : frame.items) {
     out.clusters = std::max<std::int64_t>(out.clusters, item.cluster + 1);
   }
-  for (const store::MetricRecord& metric : first.metrics) {
-    out.metrics.push_back(compare_metric(a, b, frame, metric.name, options));
+  out.metrics = std::move(stopped);
+  if (!out.stopped_early) {
+    for (const store::MetricRecord& metric : first.metrics) {
+      out.metrics.push_back(compare_metric(a, b, frame, metric.name, options));
+    }
   }
   list_flips(store, a, b, out, options.max_flips);
   return out;
@@ -211,6 +249,11 @@ void adjust(Comparison& comparison) {
 
 }  // namespace
 
+double saved_share(const TaskComparison& task) {
+  if (!task.stopped_early || task.planned == 0) return 0;
+  return 1 - static_cast<double>(task.responses) / static_cast<double>(task.planned);
+}
+
 Comparison compare_runs(const store::Store& store, const store::RunRecord& baseline,
                         const store::RunRecord& candidate, const CompareOptions& options) {
   Comparison out;
@@ -227,7 +270,7 @@ Comparison compare_runs(const store::Store& store, const store::RunRecord& basel
       out.only_baseline.push_back(task_name(task));
       continue;
     }
-    out.tasks.push_back(compare_task(store, task, other->second, options));
+    out.tasks.push_back(compare_task(store, task, other->second, out, options));
     others.erase(other);
   }
   for (const auto& entry : others) out.only_candidate.push_back(entry.first);

@@ -40,7 +40,7 @@ struct MetricComparison {
   Interval interval;      // of the difference, at 1 - alpha
   double p = 1;           // two-sided
   double p_adjusted = 1;  // Holm over the headline metrics of all tasks; p for other metrics
-  std::string method;     // "exact McNemar" or "clustered t"
+  std::string method;     // "exact McNemar", "clustered t" or "betting, any time"
   double detectable = 0;  // smallest true difference found with the power asked for
 };
 
@@ -51,6 +51,8 @@ struct TaskComparison {
   std::int64_t unscored = 0;  // responses of either run without a verdict; their items are left out
   std::int64_t unpaired = 0;  // items that only one run has (with common_items)
   std::int64_t responses = 0;  // paired
+  std::int64_t planned = 0;    // of the candidate; above `responses` when it was stopped early
+  bool stopped_early = false;  // by `assay run --gate`: figures of `metrics` are of early_stop.h
   std::int64_t identical = 0;  // of them, with equal tokens or log-probabilities
   std::int64_t right_to_wrong = 0;
   std::int64_t wrong_to_right = 0;
@@ -67,6 +69,12 @@ struct Comparison {
   double overall_p = 1;  // that no headline metric changed: the smallest Holm-adjusted p
   double alpha = 0.05;
 };
+
+/// Share of the planned responses that early stopping left out.
+double saved_share(const TaskComparison& task);
+
+/// Throws: Error(kIncomparable) naming what differs in data, protocol or scorer.
+void check_same_task(const store::RunTaskRecord& baseline, const store::RunTaskRecord& candidate);
 
 /// Throws: Error(kIncomparable) naming what differs in data, protocol, prompts or items.
 Comparison compare_runs(const store::Store& store, const store::RunRecord& baseline,

@@ -46,6 +46,8 @@ Json task_json(const TaskComparison& task) {
   out.set("unscored", task.unscored);
   out.set("unpaired", task.unpaired);
   out.set("responses", task.responses);
+  out.set("planned", task.planned);
+  out.set("stopped_early", task.stopped_early);
   out.set("identical", task.identical);
   out.set("right_to_wrong", task.right_to_wrong);
   out.set("wrong_to_right", task.wrong_to_right);
@@ -70,6 +72,11 @@ std::string markdown(const std::string& text, std::size_t limit = 120) {
     out += c;
   }
   return out;
+}
+
+std::string stopped_note(const TaskComparison& task) {
+  return fmt::format("stopped early: {} of {} responses asked, {:.0f} % saved", task.responses,
+                     task.planned, 100 * saved_share(task));
 }
 
 std::string run_title(const store::RunRecord& run) {
@@ -106,6 +113,7 @@ std::string comparison_text(const Comparison& comparison) {
       out += fmt::format("  left out: {} unscored responses, {} without a partner\n", task.unscored,
                          task.unpaired);
     }
+    if (task.stopped_early) out += "  " + stopped_note(task) + "\n";
     for (const MetricComparison& m : task.metrics) {
       out += fmt::format(
           "  {:<20} {:6.2f} % -> {:6.2f} %  {:+.2f} points [{:+.2f}, {:+.2f}]  p {:.3g}, Holm "
@@ -142,6 +150,9 @@ std::string comparison_markdown(const Comparison& comparison) {
           100 * m.difference, 100 * m.interval.low, 100 * m.interval.high, m.p_adjusted,
           task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
     }
+  }
+  for (const TaskComparison& task : comparison.tasks) {
+    if (task.stopped_early) out += "\n" + markdown(task.task) + ": " + stopped_note(task) + "\n";
   }
   return out;
 }

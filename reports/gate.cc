@@ -12,14 +12,24 @@ namespace {
 
 constexpr double kPower = 0.8;
 
-bool fits(const std::string& pattern, const std::string& name) {
-  return pattern == "*" || pattern == name || name.starts_with(pattern + "@");
-}
-
 /// Error at items -> items at which non-inferiority at this margin would show, were nothing lost.
 std::int64_t needed(const MetricComparison& metric, const TaskComparison& task,
                     const GateRule& rule) {
   return required_items(metric.standard_error, task.items, rule.margin, rule.alpha, kPower);
+}
+
+}  // namespace
+
+bool rule_fits(const std::string& pattern, const std::string& name) {
+  return pattern == "*" || pattern == name || name.starts_with(pattern + "@");
+}
+
+double comparison_alpha(const GatePolicy& policy) {
+  double alpha = CompareOptions{}.alpha;
+  for (const GateRule& rule : policy.rules) {
+    if (rule.kind == GateRule::Kind::kMargin) alpha = std::min(alpha, rule.alpha);
+  }
+  return alpha;
 }
 
 GateResult judge_margin(const TaskComparison& task, const MetricComparison& metric,
@@ -29,13 +39,17 @@ GateResult judge_margin(const TaskComparison& task, const MetricComparison& metr
   out.value = metric.difference;
   out.interval = metric.interval;
   out.p_adjusted = metric.p_adjusted;
-  const std::string figures = fmt::format(
+  std::string figures = fmt::format(
       "{:+.2f} points [{:+.2f}, {:+.2f}], {} right to wrong, {} wrong to right, {} p {:.3g}, Holm "
       "{:.3g}, margin {:.2f}",
       100 * metric.difference, 100 * metric.interval.low, 100 * metric.interval.high,
       task.right_to_wrong, task.wrong_to_right, metric.method, metric.p, metric.p_adjusted,
       100 * rule.margin);
-  if (task.identical == task.responses) {
+  if (task.stopped_early) {
+    figures += fmt::format("; {} of {} responses asked, {:.0f} % saved", task.responses,
+                           task.planned, 100 * saved_share(task));
+  }
+  if (task.identical == task.responses && !task.stopped_early) {
     out.reason = fmt::format("all {} responses identical: no change", task.responses);
   } else if (metric.interval.high < 0 && metric.difference <= -rule.margin &&
              metric.p_adjusted <= rule.alpha) {
@@ -54,6 +68,8 @@ GateResult judge_margin(const TaskComparison& task, const MetricComparison& metr
   }
   return out;
 }
+
+namespace {
 
 /// A reference value has no error of its own: the interval is the candidate's.
 GateResult judge_reference(const TaskComparison& task, const MetricComparison& metric,
@@ -121,7 +137,7 @@ void check_speed(const store::Store& store, const store::RunRecord& baseline,
   const std::vector<store::BenchCaseRecord> after = store.load_bench(candidate.row);
   std::size_t found = 0;
   for (const store::BenchCaseRecord& bench : before) {
-    if (!fits(rule.task, bench.name)) continue;
+    if (!rule_fits(rule.task, bench.name)) continue;
     ++found;
     const auto other = std::find_if(after.begin(), after.end(), [&](const auto& entry) {
       return entry.name == bench.name && entry.params == bench.params;
@@ -166,7 +182,7 @@ GateResult judge_memory(const store::RunRecord& baseline, const store::RunRecord
 void check_tasks(const GateRule& rule, const Comparison& comparison, GateReport& report) {
   std::size_t found = 0;
   for (const TaskComparison& task : comparison.tasks) {
-    if (!fits(rule.task, task.task)) continue;
+    if (!rule_fits(rule.task, task.task)) continue;
     if (rule.kind == GateRule::Kind::kUnscored) {
       ++found;
       GateResult result{.name = task.task + " unscored", .suite = task.task};
@@ -238,9 +254,7 @@ GateReport check_gates(const store::Store& store, const store::RunRecord& baseli
   GateReport report{.baseline = baseline.name, .candidate = candidate.name};
   report.inconclusive_fails = policy.inconclusive_fails;
   CompareOptions options;
-  for (const GateRule& rule : policy.rules) {
-    if (rule.kind == GateRule::Kind::kMargin) options.alpha = std::min(options.alpha, rule.alpha);
-  }
+  options.alpha = comparison_alpha(policy);
   const bool about_tasks = std::any_of(policy.rules.begin(), policy.rules.end(), [](auto& rule) {
     return rule.kind != GateRule::Kind::kSpeed && rule.kind != GateRule::Kind::kMemory;
   });

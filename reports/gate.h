@@ -63,6 +63,14 @@ struct GateReport {
   [[nodiscard]] ExitCode exit_code() const;
 };
 
+/// Whether a rule for `pattern` ("*", "gsm8k" or "gsm8k@assay") is about this task or case.
+bool rule_fits(const std::string& pattern, const std::string& name);
+/// One margin rule. REQUIRES: `metric` is of `task`.
+GateResult judge_margin(const TaskComparison& task, const MetricComparison& metric,
+                        const GateRule& rule);
+/// Level of the intervals and tests of a comparison that this policy judges.
+double comparison_alpha(const GatePolicy& policy);
+
 /// Runs that cannot be paired make an incomparable result, no exception.
 GateReport check_gates(const store::Store& store, const store::RunRecord& baseline,
                        const store::RunRecord& candidate, const GatePolicy& policy);

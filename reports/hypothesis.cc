@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
-#include "reports/special_functions.h"
+#include "base/special_functions.h"
 
 namespace assay::reports {
 
@@ -176,42 +176,6 @@ std::int64_t required_items(double standard_error, std::int64_t items, double ef
   const double ratio = minimum_detectable(standard_error, alpha, power) / effect;
   const double needed = std::ceil(static_cast<double>(items) * ratio * ratio);
   return needed < 9e18 ? static_cast<std::int64_t>(needed) : INT64_MAX;
-}
-
-SequentialTest::SequentialTest(double margin, double alpha)
-    : margin_(margin), log_threshold_(-std::log(alpha)) {
-  ASSAY_CHECK(margin > 0 && margin < 1 && alpha > 0 && alpha < 1, "sequential test out of range");
-}
-
-namespace {
-
-/// Log of the mean of exp(values).
-template <std::size_t N>
-double log_mean(const std::array<double, N>& values) {
-  const double top = *std::max_element(values.begin(), values.end());
-  double sum = 0;
-  for (const double value : values) sum += std::exp(value - top);
-  return top + std::log(sum / static_cast<double>(N));
-}
-
-}  // namespace
-
-SequentialState SequentialTest::add(double d) {
-  ASSAY_CHECK(d >= -1 && d <= 1, "a difference outside [-1, 1]");
-  if (state_ != SequentialState::kContinue) return state_;
-  ++seen_;
-  for (std::size_t i = 0; i < kStakes; ++i) {
-    // Stakes between 0.02 and 0.95 of what can be lost at most, evenly in their logarithm.
-    const double share = 0.02 * std::pow(0.95 / 0.02, static_cast<double>(i) / (kStakes - 1));
-    worse_[i] += std::log1p(-share * d);
-    not_worse_[i] += std::log1p(share / (1 - margin_) * (d + margin_));
-  }
-  if (log_mean(worse_) >= log_threshold_) {
-    state_ = SequentialState::kWorse;
-  } else if (log_mean(not_worse_) >= log_threshold_) {
-    state_ = SequentialState::kNotWorse;
-  }
-  return state_;
 }
 
 }  // namespace assay::reports

@@ -1,9 +1,8 @@
 // Tests of differences between two runs, and how many samples they need. Pure; any thread.
 // Sources: McNemar 1947 (exact and mid-p form); Holm 1979; Benjamini and Hochberg 1995; Mann and
-// Whitney 1947; Waudby-Smith and Ramdas 2024 for tests by betting, Ville 1939 for their level.
+// Whitney 1947. Tests that may be looked at while samples come: sequential.h.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -38,31 +37,5 @@ double minimum_detectable(double standard_error, double alpha, double power);
 /// Items needed so that `minimum_detectable` is at most `effect`, given the error at `items`.
 std::int64_t required_items(double standard_error, std::int64_t items, double effect, double alpha,
                             double power);
-
-enum class SequentialState { kContinue, kWorse, kNotWorse };
-
-/// Watches paired differences (candidate minus baseline, each in [-1, 1]) in a random order and may
-/// be looked at after every one. Whatever the moment of stopping: kWorse has probability at most
-/// alpha when the true mean is >= 0, kNotWorse at most alpha when it is <= -margin.
-/// Each side is the capital of a gambler who bets against its hypothesis, averaged over a fixed set
-/// of stakes; by Ville's inequality it passes 1 / alpha with probability at most alpha.
-class SequentialTest {
- public:
-  /// REQUIRES: 0 < margin < 1, 0 < alpha < 1.
-  SequentialTest(double margin, double alpha);
-  /// REQUIRES: -1 <= d <= 1. Once decided the state stays.
-  SequentialState add(double d);
-  [[nodiscard]] SequentialState state() const { return state_; }
-  [[nodiscard]] std::int64_t seen() const { return seen_; }
-
- private:
-  static constexpr std::size_t kStakes = 12;
-  double margin_;
-  double log_threshold_;
-  std::array<double, kStakes> worse_{};      // log capital of each stake against "mean >= 0"
-  std::array<double, kStakes> not_worse_{};  // against "mean <= -margin"
-  std::int64_t seen_ = 0;
-  SequentialState state_ = SequentialState::kContinue;
-};
 
 }  // namespace assay::reports

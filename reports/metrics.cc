@@ -152,15 +152,11 @@ MetricResult compute_metric(const TaskData& data, const MetricFrame& frame,
 }
 
 Interval metric_interval(const MetricResult& result, const MetricFrame& frame, double confidence) {
-  if (result.binary && !frame.clustered) {
-    const auto n = static_cast<double>(result.estimate.items);
-    return wilson_interval(result.estimate.value * n, n, confidence);
+  std::vector<ItemValue> items = result.values;
+  if (items.empty()) {  // a mean of metrics: its error is in the influences
+    for (const MetricItem& item : frame.items) items.push_back({0, 0, item.group, item.cluster});
   }
-  std::vector<std::uint32_t> clusters;
-  for (const MetricItem& item : frame.items) clusters.push_back(item.cluster);
-  const Interval interval =
-      t_interval(result.estimate.value, standard_error(result.estimate, clusters), confidence);
-  return {std::max(0.0, interval.low), std::min(1.0, interval.high)};
+  return assay::metric_interval(result.estimate, items, result.binary, confidence);
 }
 
 }  // namespace assay::reports

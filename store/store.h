@@ -18,6 +18,9 @@
 
 namespace assay::store {
 
+/// Among a run's inputs: the baseline against which it may have been stopped early.
+inline constexpr const char* kGateBaseline = "gate baseline";
+
 enum class OpenMode {
   kReadOnly,   // works on a closed store in a read-only folder too
   kReadWrite,  // must exist

@@ -10,13 +10,15 @@ namespace {
 
 using evals::Sample;
 
-/// Sorts by a digest of seed and id: the choice depends on neither order nor number of the samples.
+constexpr std::size_t kLeastBlock = 64;  // samples
+constexpr std::size_t kBlockShare = 8;   // later blocks are an eighth of what came before
+
 void shuffle(std::vector<std::size_t>& indices, const std::vector<Sample>& samples,
-             std::int64_t seed) {
+             std::uint64_t seed) {
   std::vector<std::pair<std::string, std::size_t>> keyed;
   keyed.reserve(indices.size());
   for (const std::size_t index : indices) {
-    keyed.emplace_back(sha256_hex(std::to_string(seed) + "/" + samples[index].id), index);
+    keyed.emplace_back(seeded_rank(seed, samples[index].id), index);
   }
   std::sort(keyed.begin(), keyed.end());
   std::transform(keyed.begin(), keyed.end(), indices.begin(),
@@ -39,7 +41,9 @@ std::vector<std::size_t> choose_samples(const std::vector<Sample>& samples, cons
                                                          samples[i].group) != task.groups.end();
     if (wanted) indices.push_back(i);
   }
-  if (task.shuffle_seed >= 0) shuffle(indices, samples, task.shuffle_seed);
+  if (task.shuffle_seed >= 0) {
+    shuffle(indices, samples, static_cast<std::uint64_t>(task.shuffle_seed));
+  }
   if (task.limit_per_group > 0) {
     keep_first_of_each_group(indices, samples, task.limit_per_group);
   }
@@ -50,6 +54,25 @@ std::vector<std::size_t> choose_samples(const std::vector<Sample>& samples, cons
   }
   std::sort(indices.begin(), indices.end());
   return indices;
+}
+
+std::vector<std::vector<std::size_t>> seeded_blocks(const std::vector<Sample>& samples,
+                                                    std::uint64_t seed) {
+  std::map<std::string, std::vector<std::size_t>> clusters;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Sample& sample = samples[i];
+    clusters[seeded_rank(seed, sample.cluster.empty() ? sample.id : sample.cluster)].push_back(i);
+  }
+  std::vector<std::vector<std::size_t>> blocks(1);
+  std::size_t before = 0;
+  for (const auto& [rank, indices] : clusters) {
+    if (blocks.back().size() >= std::max(kLeastBlock, before / kBlockShare)) {
+      before += blocks.back().size();
+      blocks.emplace_back();
+    }
+    blocks.back().insert(blocks.back().end(), indices.begin(), indices.end());
+  }
+  return blocks;
 }
 
 }  // namespace assay::suites

@@ -56,6 +56,13 @@ PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options);
 std::vector<std::size_t> choose_samples(const std::vector<evals::Sample>& samples,
                                         const SuiteTask& task, std::int64_t limit);
 
+/// All indices, whole clusters in a random order (`seeded_rank` of seed and cluster), cut into
+/// blocks that end with a cluster: at least 64 samples and an eighth of those before. After each
+/// block one may stop (early stopping): small enough that little is asked in vain, few enough that
+/// an engine works on full batches.
+std::vector<std::vector<std::size_t>> seeded_blocks(const std::vector<evals::Sample>& samples,
+                                                    std::uint64_t seed);
+
 evals::Prompt make_prompt(const PlannedTask& task, std::size_t sample, std::int64_t repeat);
 
 engine::Request make_request(const PlannedTask& task, std::size_t sample, std::int64_t repeat,

@@ -20,21 +20,36 @@ using Place = std::pair<std::int64_t, std::int64_t>;  // position, repeat
 class TaskExecution {
  public:
   TaskExecution(store::Store& store, const store::RunRecord& run, const PlannedTask& task,
-                std::int64_t task_row, const RunnerOptions& options)
-      : store_(store), run_(run), task_(task), task_row_(task_row), options_(options) {}
+                const store::RunTaskRecord& stored, const RunnerOptions& options)
+      : store_(store),
+        run_(run),
+        task_(task),
+        stored_(stored),
+        task_row_(stored.row),
+        options_(options) {}
 
   /// Returns the number of responses without a verdict.
-  std::int64_t execute(engine::Generator& model, store::RunWriter& writer) {
-    find_missing(model.info());
+  std::int64_t execute(engine::Generator& model, store::RunWriter& writer,
+                       const EarlyStopping& stopping) {
+    find_missing(model.info(), stopping.decided != nullptr);
     const auto total = static_cast<std::int64_t>(task_.samples.size()) * task_.options.repeats;
     const auto open = static_cast<std::int64_t>(requests_.size());
     Progress progress(options_.progress, fmt::format("{}  {}", task_.label(), run_label()), total,
                       total - open - unscored_stored_);
     ScorePool pool(options_.score_threads);
-    Journal journal(writer, task_row_, pool, progress);
-    rescore_stored(journal);
-    if (!requests_.empty()) ask(model, journal);
-    journal.close();
+    for (std::size_t block = 0; block < block_ends_.size(); ++block) {
+      Journal journal(writer, task_row_, pool, progress);
+      if (block == 0) rescore_stored(journal);
+      ask(model, journal, block == 0 ? 0 : block_ends_[block - 1], block_ends_[block]);
+      journal.close();
+      if (interrupted()) break;
+      // The store is this thread's again: the journal has ended. After the last there is no choice.
+      if (block + 1 < block_ends_.size() && stopping.decided(stored_)) {
+        log_info("{}: decided after {} of {} responses", task_.label(),
+                 total - open + static_cast<std::int64_t>(block_ends_[block]), total);
+        break;
+      }
+    }
     progress.finish();
     return count_unscored();
   }
@@ -45,26 +60,39 @@ class TaskExecution {
     return fmt::format("{} {}", run_.model.name, setting);
   }
 
-  void find_missing(const engine::ModelInfo& model) {
+  /// In the order of the data set as one block, or in the blocks of early stopping.
+  void find_missing(const engine::ModelInfo& model, bool in_blocks) {
     std::map<Place, store::StoredKey> stored;
     for (store::StoredKey& key : store_.stored_keys(task_row_)) {
       const Place place{key.position, key.repeat};
       stored.emplace(place, std::move(key));
     }
-    for (std::size_t i = 0; i < task_.samples.size(); ++i) {
-      for (std::int64_t repeat = 0; repeat < task_.options.repeats; ++repeat) {
-        engine::Request request = make_request(task_, i, repeat, run_.seed);
-        std::string key = response_key(model, task_, request);
-        const auto found = stored.find({static_cast<std::int64_t>(i), repeat});
-        if (found != stored.end() && !found->second.error) {
-          check_key(found->second, key, request.id);
-          if (!found->second.scored) ++unscored_stored_;
-          continue;
-        }
-        requests_.push_back(std::move(request));
-        keys_.push_back(std::move(key));
-        places_.emplace_back(static_cast<std::int64_t>(i), repeat);
+    std::vector<std::vector<std::size_t>> blocks(1);
+    if (in_blocks) {
+      blocks = seeded_blocks(task_.samples, run_.seed);
+    } else {
+      for (std::size_t i = 0; i < task_.samples.size(); ++i) blocks[0].push_back(i);
+    }
+    for (const std::vector<std::size_t>& block : blocks) {
+      for (const std::size_t sample : block) find_missing_of(sample, model, stored);
+      block_ends_.push_back(requests_.size());
+    }
+  }
+
+  void find_missing_of(std::size_t sample, const engine::ModelInfo& model,
+                       const std::map<Place, store::StoredKey>& stored) {
+    for (std::int64_t repeat = 0; repeat < task_.options.repeats; ++repeat) {
+      engine::Request request = make_request(task_, sample, repeat, run_.seed);
+      std::string key = response_key(model, task_, request);
+      const auto found = stored.find({static_cast<std::int64_t>(sample), repeat});
+      if (found != stored.end() && !found->second.error) {
+        check_key(found->second, key, request.id);
+        if (!found->second.scored) ++unscored_stored_;
+        continue;
       }
+      requests_.push_back(std::move(request));
+      keys_.push_back(std::move(key));
+      places_.emplace_back(static_cast<std::int64_t>(sample), repeat);
     }
   }
 
@@ -104,8 +132,11 @@ class TaskExecution {
                            });
   }
 
-  void ask(engine::Generator& model, Journal& journal) {
-    model.run(requests_, [&](std::size_t index, engine::Completion completion) {
+  void ask(engine::Generator& model, Journal& journal, std::size_t begin, std::size_t end) {
+    if (begin == end) return;
+    const auto requests = std::span(requests_).subspan(begin, end - begin);
+    model.run(requests, [&](std::size_t place, engine::Completion completion) {
+      const std::size_t index = begin + place;
       const auto [position, repeat] = places_[index];
       const auto sample = static_cast<std::size_t>(position);
       JournalEntry entry;
@@ -134,11 +165,13 @@ class TaskExecution {
   store::Store& store_;
   const store::RunRecord& run_;
   const PlannedTask& task_;
+  const store::RunTaskRecord& stored_;
   std::int64_t task_row_;
   const RunnerOptions& options_;
   std::vector<engine::Request> requests_;  // still to be asked; keys_ and places_ run beside it
   std::vector<std::string> keys_;
   std::vector<Place> places_;
+  std::vector<std::size_t> block_ends_;  // in requests_; after each, early stopping may look
   std::int64_t unscored_stored_ = 0;
 };
 
@@ -183,6 +216,7 @@ std::string run_identity(const Suite& suite, const RunPoint& point, const Runner
   digest.update_field(std::to_string(suite.engine.tp));
   digest.update_field(std::to_string(options.plan.limit));
   digest.update_field(options.label);
+  if (options.early_stopping) digest.update_field(store::kGateBaseline);
   return digest.hex();
 }
 
@@ -207,13 +241,13 @@ std::string response_key(const engine::ModelInfo& model, const PlannedTask& task
 
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
                            engine::Generator& model, std::span<const PlannedTask> tasks,
-                           const RunnerOptions& options) {
+                           const RunnerOptions& options, const EarlyStopping& stopping) {
   store::RunWriter writer(store, run.row, to_record(this_machine()));
   const std::vector<store::RunTaskRecord> stored = store.load_tasks(run.row);
   std::int64_t unscored = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    TaskExecution execution(store, run, tasks[i], stored[i].row, options);
-    unscored += execution.execute(model, writer);
+    TaskExecution execution(store, run, tasks[i], stored[i], options);
+    unscored += execution.execute(model, writer, stopping);
     if (interrupted()) {
       throw Error(interrupt_kind(),
                   fmt::format("run {} was interrupted; everything finished is stored, the same "

@@ -21,10 +21,10 @@ std::string run_identity(const Suite& suite, const RunPoint& point, const Runner
 std::string response_key(const engine::ModelInfo& model, const PlannedTask& task,
                          const engine::Request& request);
 
-/// Asks and scores what `run` still lacks. Returns the number of responses without a verdict.
-/// `run` is the stored run; `model` its open engine.
+/// Asks and scores what `run` still lacks, up to where `stopping` has decided. Returns the number
+/// of responses without a verdict. `run` is the stored run; `model` its open engine.
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
                            engine::Generator& model, std::span<const PlannedTask> tasks,
-                           const RunnerOptions& options);
+                           const RunnerOptions& options, const EarlyStopping& stopping);
 
 }  // namespace assay::suites

@@ -115,30 +115,52 @@ class SuiteRun {
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
     const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
-    const store::RunRecord run = stored_run(point, engine, model->info(), earlier);
+    store::RunRecord run = new_run(point, engine, model->info());
+    const EarlyStopping stopping = early_stopping(run, earlier);
+    run = earlier != nullptr ? continued(*earlier, run.inputs) : stored(run);
     report.run = run.name;
     report.model = run.model.name;
-    report.unscored = execute_point(store_, run, *model, tasks_, options_);
+    report.unscored = execute_point(store_, run, *model, tasks_, options_, stopping);
     return report;
   }
 
-  store::RunRecord stored_run(const RunPoint& point, const engine::EngineOptions& engine,
-                              const engine::ModelInfo& model, const store::RunRecord* earlier) {
-    const Json inputs = run_inputs(suite_, model, tasks_, options_);
-    if (earlier != nullptr) {
-      const std::string changed = store::changed_inputs(earlier->inputs, inputs);
-      if (!changed.empty()) {
-        throw_input(
-            "{}: run {} is unfinished but was begun with another {}; use --new to start over",
-            store_.path().string(), earlier->name, changed);
-      }
-      log_info("continuing run {}", earlier->name);
-      return *earlier;
+  std::vector<store::RunTaskRecord> task_records() const {
+    std::vector<store::RunTaskRecord> out;
+    for (const PlannedTask& task : tasks_) out.push_back(to_record(task));
+    return out;
+  }
+
+  /// Adds the baseline to the run's inputs. A run that is continued keeps the one it began with,
+  /// also where a branch has a newer run by now.
+  EarlyStopping early_stopping(store::RunRecord& run, const store::RunRecord* earlier) const {
+    if (!options_.early_stopping) return {};
+    EarlyStopping out =
+        options_.early_stopping(earlier != nullptr ? *earlier : run, task_records());
+    run.inputs.set(store::kGateBaseline, out.baseline);
+    return out;
+  }
+
+  store::RunRecord continued(const store::RunRecord& earlier, const Json& inputs) const {
+    const std::string changed = store::changed_inputs(earlier.inputs, inputs);
+    if (!changed.empty()) {
+      throw_input("{}: run {} is unfinished but was begun with another {}; use --new to start over",
+                  store_.path().string(), earlier.name, changed);
     }
+    log_info("continuing run {}", earlier.name);
+    return earlier;
+  }
+
+  store::RunRecord stored(const store::RunRecord& run) {
+    const std::vector<store::RunTaskRecord> tasks = task_records();
+    return store_.load_run(store_.create_run(run, tasks));
+  }
+
+  store::RunRecord new_run(const RunPoint& point, const engine::EngineOptions& engine,
+                           const engine::ModelInfo& model) const {
     store::RunRecord run;
     run.label = options_.label;
     run.identity = run_identity(suite_, point, options_);
-    run.inputs = inputs;
+    run.inputs = run_inputs(suite_, model, tasks_, options_);
     run.suite_name = suite_.name;
     run.suite_digest = suite_.sha256;
     run.suite = suite_.definition;
@@ -154,10 +176,9 @@ class SuiteRun {
     run.seed = suite_.seed;
     if (options_.scoring.sandbox != nullptr) run.sandbox = options_.scoring.sandbox->strength();
     run.language_data = options_.language_data;
-    std::vector<store::RunTaskRecord> tasks;
-    for (const PlannedTask& task : tasks_) tasks.push_back(to_record(task));
-    const std::string name = store_.create_run(run, tasks);
-    return store_.load_run(name);
+    run.branch = options_.branch;
+    run.revision = options_.revision;
+    return run;
   }
 
   const Suite& suite_;

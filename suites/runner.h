@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@
 
 namespace assay::suites {
 
+/// Early stopping of one run against a baseline (`assay run --gate`). Tasks are then asked in a
+/// seeded random order, block by block (`seeded_blocks` with the run's seed).
+struct EarlyStopping {
+  std::string baseline;  // kept in the run's inputs, as store::kGateBaseline
+  /// Whether a task, of which everything asked so far is stored and scored, needs no more.
+  std::function<bool(const store::RunTaskRecord&)> decided;
+};
+
 struct RunnerOptions {
   PlanOptions plan;
   bool fresh = false;  // --new: do not continue an earlier, unfinished run
@@ -24,8 +33,14 @@ struct RunnerOptions {
       scoring;                // sandbox and data of the scorers; protocol and markers are filled in
   std::string language_data;  // for provenance
   std::string label;
+  std::string branch;  // of the work under test; "" unless told
+  std::string revision;
   store::BuildRecord build;
   std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
+  /// For a run that is about to be stored, or, with the baseline among its inputs, continued; empty
+  /// for no early stopping. Throws: what refuses the run before anything is asked.
+  std::function<EarlyStopping(const store::RunRecord&, std::span<const store::RunTaskRecord>)>
+      early_stopping;
 };
 
 /// One model in one setting.

@@ -80,6 +80,7 @@ Json run_json(const store::RunRecord& run, const std::vector<TaskSummary>& tasks
     entry.set("task", task.task.name);
     entry.set("protocol", task.task.protocol);
     entry.set("samples", task.aggregate.responses);
+    entry.set("planned", task.task.items * task.task.repeats);
     entry.set("unscored", task.aggregate.unscored);
     entry.set("truncated", task.truncated);
     entry.set("output_tokens", task.output_tokens);

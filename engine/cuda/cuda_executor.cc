@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/check.h"
@@ -36,9 +37,8 @@ std::string gibibytes(std::int64_t bytes) {
 }
 
 AttentionKind attention_kind(const std::string& name, const ModelConfig& c) {
-  const bool fits =
-      attention_tensor_fits(static_cast<int>(c.heads), static_cast<int>(c.kv_heads),
-                            static_cast<int>(c.head_dim));
+  const bool fits = attention_tensor_fits(static_cast<int>(c.heads), static_cast<int>(c.kv_heads),
+                                          static_cast<int>(c.head_dim));
   if (name.empty()) return fits ? AttentionKind::kTensor : AttentionKind::kExact;
   if (name == "exact") return AttentionKind::kExact;
   if (name == "tensor" && fits) return AttentionKind::kTensor;
@@ -74,7 +74,8 @@ class Implementation : public CudaExecutor {
                .kv_heads = c.kv_heads,
                .vocab = c.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
-               .capture = options.graphs && graphs_work()};
+               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary,
+               .max_rows = plan.max_rows};
     StepShape largest;
     largest.rows = static_cast<int>(plan.max_rows);
     largest.spans = static_cast<int>(round_up(most_spans(plan.context), 2)) * 2;
@@ -96,10 +97,10 @@ class Implementation : public CudaExecutor {
   void run(const Batch& batch, std::span<LogitResult> results) override {
     const StepPlan plan = plan_step(batch, limits_);
     ASSAY_CHECK(plan.shape.rows <= plan_.max_rows, "rows of a batch");
-    const StepLayout layout(plan.shape,
-                            static_cast<std::int64_t>(plan.page_table.size()) /
-                                (plan.shape.spans * kSpanChunks),
-                            static_cast<std::int64_t>(plan.asks.size()));
+    const StepLayout layout(
+        plan.shape,
+        static_cast<std::int64_t>(plan.page_table.size()) / (plan.shape.spans * kSpanChunks),
+        static_cast<std::int64_t>(plan.asks.size()));
     step_.reserve(layout.bytes, "a step");
     write_step(plan, layout, step_.host.as<std::byte>());
     copy_to_device(stream_.get(), step_.device.as<std::byte>(), step_.host.as<std::byte>(),
@@ -150,9 +151,16 @@ class Implementation : public CudaExecutor {
                                 .answers = answers_.device.as<LogitAnswer>() + first});
   }
 
-  /// Steps of one shape are recorded once. Everything they touch has a fixed place.
+  /// The first step of a shape runs as any other, which loads its kernels; the second is recorded.
+  /// Everything that a step touches has a fixed place.
   void replay(const StepPlan& plan, const StepLayout& layout) {
-    const auto key = std::tuple(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    const StepKey key(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    if (seen_.insert(key).second) {
+      enqueue_layers(plan.shape, layout);
+      enqueue_logits(plan.shape, layout, 0, plan.shape.rows);
+      enqueue_extras(plan, 0, queries(plan));
+      return;
+    }
     auto found = graphs_.find(key);
     if (found == graphs_.end()) {
       Graph::begin(stream_.get());
@@ -193,39 +201,37 @@ class Implementation : public CudaExecutor {
     const auto end = std::lower_bound(begin, plan.target_rows.end(), first + count);
     const auto offset = begin - plan.target_rows.begin();
     const auto targets = static_cast<std::ptrdiff_t>(plan.target_rows.size());
-    gather_logits_cuda(stream_.get(),
-                       {.logits = forward_.logits_data(),
-                        .ld = forward_.logits_ld(),
-                        .count = static_cast<int>(end - begin),
-                        .rows = targets_.device.as<int>() + targets + offset,
-                        .ids = targets_.device.as<int>() + offset,
-                        .out = targets_.device.as<float>() + 2 * targets + offset});
+    gather_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
+                                       .ld = forward_.logits_ld(),
+                                       .count = static_cast<int>(end - begin),
+                                       .rows = targets_.device.as<int>() + targets + offset,
+                                       .ids = targets_.device.as<int>() + offset,
+                                       .out = targets_.device.as<float>() + 2 * targets + offset});
     if (plan.top_counts.empty()) return;
     const int wanted = std::min(count, static_cast<int>(plan.top_counts.size()) - first);
-    top_logits_cuda(stream_.get(),
-                    {.logits = forward_.logits_data(),
-                     .ld = forward_.logits_ld(),
-                     .rows = std::max(0, wanted),
-                     .vocab = static_cast<int>(model_.config.vocab),
-                     .counts = top_counts_.device.as<int>() + first,
-                     .out = tops_.device.as<TopEntry>() +
-                            static_cast<std::ptrdiff_t>(first) * plan.most_top,
-                     .most = plan.most_top});
+    top_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
+                                    .ld = forward_.logits_ld(),
+                                    .rows = std::max(0, wanted),
+                                    .vocab = static_cast<int>(model_.config.vocab),
+                                    .counts = top_counts_.device.as<int>() + first,
+                                    .out = tops_.device.as<TopEntry>() +
+                                           static_cast<std::ptrdiff_t>(first) * plan.most_top,
+                                    .most = plan.most_top});
   }
 
   void collect(const Batch& batch, const StepPlan& plan, std::span<LogitResult> results) {
     const std::size_t count = batch.queries.size();
     const std::size_t targets = plan.target_ids.size();
-    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(),
-                 answers_.device.as<LogitAnswer>(), count * sizeof(LogitAnswer));
+    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(), answers_.device.as<LogitAnswer>(),
+                 count * sizeof(LogitAnswer));
     if (targets > 0) {
       copy_to_host(stream_.get(), targets_.host.as<float>() + 2 * targets,
                    targets_.device.as<float>() + 2 * targets, targets * sizeof(float));
     }
     if (!plan.top_counts.empty()) {
-      copy_to_host(stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
-                   plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) *
-                       sizeof(TopEntry));
+      copy_to_host(
+          stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
+          plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry));
     }
     stream_.synchronize();
     std::vector<LogitResult> all =
@@ -244,10 +250,12 @@ class Implementation : public CudaExecutor {
   StepLimits limits_;
   Block step_;
   Block answers_;
-  Block targets_;     // ids, rows, logits
-  Block top_counts_;  // one a query
-  Block tops_;        // [queries, most_top]
-  std::map<std::tuple<int, int, void*>, Graph> graphs_;
+  Block targets_;                               // ids, rows, logits
+  Block top_counts_;                            // one a query
+  Block tops_;                                  // [queries, most_top]
+  using StepKey = std::tuple<int, int, void*>;  // rows, spans, the step's block
+  std::set<StepKey> seen_;
+  std::map<StepKey, Graph> graphs_;
 };
 
 }  // namespace
@@ -257,12 +265,12 @@ CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& settin
   CudaPlan plan;
   plan.free_bytes = free_bytes;
   plan.context = options.context > 0 ? options.context : config.max_position;
-  plan.max_batch =
-      std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
+  plan.max_batch = std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
   plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
   plan.weight_bytes = estimate_device_weight_bytes(config, setting, plan.context);
   const CudaForward::Memory need = CudaForward::memory_for(
-      config, setting, kv, static_cast<int>(plan.max_rows), most_spans(plan.context));
+      config, options.gemm.empty() ? GemmKind::kWgmma : find_gemm_kind(options.gemm), kv,
+      static_cast<int>(plan.max_rows), most_spans(plan.context));
   plan.activation_bytes = need.activations;
   plan.page_bytes = need.page;
   const std::int64_t left = free_bytes - plan.weight_bytes - need.activations - kReserve;
@@ -302,8 +310,7 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  int threads) {
   const DeviceLimits device = use_device(options.device);
   return std::make_unique<Implementation>(
-      load_device_model(config, source, setting, plan.context, threads), kv, options, plan,
-      device);
+      load_device_model(config, source, setting, plan.context, threads), kv, options, plan, device);
 }
 
 bool cuda_usable() {

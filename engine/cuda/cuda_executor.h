@@ -16,9 +16,9 @@ namespace assay::engine {
 /// What decides memory and arithmetic. "" and 0 are the device's defaults.
 struct CudaOptions {
   int device = 0;
-  std::string gemm;          // a name of engine/ops/device_gemm.h
-  std::string attention;     // "exact" or "tensor"
-  std::int64_t max_rows = 0;  // tokens of one step
+  std::string gemm;            // a name of engine/ops/device_gemm.h
+  std::string attention;       // "exact" or "tensor"
+  std::int64_t max_rows = 0;   // tokens of one step
   std::int64_t max_batch = 0;  // sequences at once
   std::int64_t context = 0;    // tokens of the longest sequence
   bool graphs = true;          // replay captured decode steps

@@ -26,7 +26,7 @@ std::int64_t padded_inputs(std::int64_t cols, std::int64_t shards) {
   return shards * round_up((cols + shards - 1) / shards, kBlock);
 }
 
-Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
+Sizes sizes_for(const ModelConfig& c, GemmKind gemm, int max_rows, int most_spans) {
   const std::int64_t rows = max_rows;
   const std::int64_t widest =
       std::max({padded_inputs(c.hidden, 1), padded_inputs(c.q_width(), kShards),
@@ -38,7 +38,7 @@ Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
           .qkv = rows * (c.q_width() + 2 * c.kv_width()) * 2,
           .mixed = rows * c.q_width() * 2,
           .gate_up = rows * 2 * round_up(c.intermediate, kGateUpGroup) * 2,
-          .sums = most_part_rows(rows) * c.hidden * 4,
+          .sums = most_part_rows(gemm, rows) * c.hidden * 4,
           .logits = logit_rows * c.vocab * 4,
           .partials = most_spans > 1 ? std::min<std::int64_t>(rows * most_spans, kPartialSpans) *
                                            c.heads * (c.head_dim + 2) * 4
@@ -48,9 +48,7 @@ Sizes sizes_for(const ModelConfig& c, int max_rows, int most_spans) {
 std::int64_t page_values(const ModelConfig& c) {
   return c.layers * c.kv_heads * 2 * kPageTokens * c.head_dim;
 }
-std::int64_t page_scales(const ModelConfig& c) {
-  return c.layers * c.kv_heads * 2 * kPageTokens;
-}
+std::int64_t page_scales(const ModelConfig& c) { return c.layers * c.kv_heads * 2 * kPageTokens; }
 
 DeviceBuffer buffer(std::int64_t bytes, const char* what) {
   return {static_cast<std::size_t>(bytes), what};
@@ -60,8 +58,13 @@ DeviceBuffer buffer(std::int64_t bytes, const char* what) {
 
 CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKind attention,
                          KvType kv, std::int64_t pages, int max_rows, int most_spans)
-    : model_(model), gemm_(gemm), attention_(attention), kv_(kv), pages_(pages + 1), max_rows_(max_rows) {
-  const Sizes sizes = sizes_for(model.config, max_rows, most_spans);
+    : model_(model),
+      gemm_(gemm),
+      attention_(attention),
+      kv_(kv),
+      pages_(pages + 1),
+      max_rows_(max_rows) {
+  const Sizes sizes = sizes_for(model.config, gemm.kind(), max_rows, most_spans);
   const std::int64_t element = kv == KvType::kFp8 ? 1 : 2;
   x_ = buffer(sizes.x, "activations");
   input_ = buffer(sizes.input, "activations");
@@ -87,11 +90,10 @@ std::int64_t CudaForward::bytes() const {
   return static_cast<std::int64_t>(out);
 }
 
-CudaForward::Memory CudaForward::memory_for(const ModelConfig& config,
-                                            const PrecisionSetting& /*setting*/, KvType kv,
+CudaForward::Memory CudaForward::memory_for(const ModelConfig& config, GemmKind gemm, KvType kv,
                                             int max_rows, int most_spans) {
   const std::int64_t scales = kv == KvType::kFp8 ? page_scales(config) * 4 : 0;
-  return {.activations = sizes_for(config, max_rows, most_spans).sum(),
+  return {.activations = sizes_for(config, gemm, max_rows, most_spans).sum(),
           .page = page_values(config) * (kv == KvType::kFp8 ? 1 : 2) + scales};
 }
 
@@ -165,7 +167,7 @@ void CudaForward::multiply(CudaStream stream, const DeviceMatrix& w, int rows, b
 void CudaForward::row_parallel(CudaStream stream, const DeviceMatrix& w, int rows) {
   const bool quantized = model_.setting.quantize_activations;
   pending_ = &w;
-  pending_parts_ = gemm_.parts(w, rows);
+  pending_parts_ = gemm_.parts(w, rows, quantized);
   gemm_.run(stream, {.a = input_.as<void>(),
                      .a_scale = quantized ? scale_.as<float>() : nullptr,
                      .a_is_e4m3 = quantized,
@@ -204,7 +206,9 @@ void CudaForward::attention_block(CudaStream stream, const DeviceStep& step, std
                                 .prompt_tiles = step.prompt_tiles,
                                 .most_spans = step.spans,
                                 .partials = partials_.as<float>()};
-  attention_exact_cuda(stream, args);
+  const auto attend =
+      attention_ == AttentionKind::kExact ? attention_exact_cuda : attention_tensor_cuda;
+  attend(stream, args);
   pack_rows_cuda(stream, {.in = mixed_.as<bf16>(),
                           .ld = static_cast<int>(c.q_width()),
                           .rows = rows,

@@ -45,8 +45,8 @@ class CudaForward {
     std::int64_t activations = 0;  // for one step of max_rows
     std::int64_t page = 0;         // one page of keys and values
   };
-  static Memory memory_for(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
-                           int max_rows, int most_spans);
+  static Memory memory_for(const ModelConfig& config, GemmKind gemm, KvType kv, int max_rows,
+                           int most_spans);
 
  private:
   void norm(CudaStream stream, const float* weight, int rows, bool add_sums,

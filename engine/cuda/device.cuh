@@ -38,6 +38,13 @@ __device__ __forceinline__ e4m3 to_e4m3(float value) {
   return static_cast<e4m3>(to_e4m3x2(value, 0.0F));
 }
 
+/// 2^x to about two units in the last place; 0 for -infinity.
+__device__ __forceinline__ float exp2_approximate(float x) {
+  float out;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x));
+  return out;
+}
+
 }  // namespace assay::engine
 
 #else

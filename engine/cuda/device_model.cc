@@ -95,6 +95,7 @@ class Loader {
       if (part.interleave < 0) offset += part.rows;
     }
     if (!bias.empty()) shape.bias = upload(bias);
+    source_.release();
     return shape;
   }
 
@@ -134,8 +135,7 @@ class Loader {
       } else {
         auto* host = side.host.as<float>();
         team_.run(rows, [&](std::int64_t r, int /*thread*/) {
-          source_.read_row(name, first + r,
-                           {host + r * cols, static_cast<std::size_t>(cols)});
+          source_.read_row(name, first + r, {host + r * cols, static_cast<std::size_t>(cols)});
         });
         copy_to_device(stream_.get(), device, host, static_cast<std::size_t>(rows * row_bytes));
       }
@@ -172,8 +172,7 @@ class Loader {
     std::vector<float> values(static_cast<std::size_t>(part.rows));
     source_.read_row(name, 0, values);
     for (std::int64_t r = 0; r < part.rows; ++r) {
-      const std::int64_t row =
-          offset + (part.interleave < 0 ? r : gate_up_row(r, part.interleave));
+      const std::int64_t row = offset + (part.interleave < 0 ? r : gate_up_row(r, part.interleave));
       bias[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(r)];
     }
   }
@@ -201,9 +200,9 @@ DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerShapes& 
                              {attention + "v_proj", c.kv_width()}});
   layer.o = loader.matrix(shapes.o, c.q_width(), {{attention + "o_proj", c.hidden}});
   layer.mlp_norm = loader.vector(prefix + "post_attention_layernorm.weight", c.hidden);
-  layer.gate_up = loader.matrix(
-      shapes.gate_up, c.hidden,
-      {{mlp + "gate_proj", c.intermediate, 0}, {mlp + "up_proj", c.intermediate, 1}});
+  layer.gate_up =
+      loader.matrix(shapes.gate_up, c.hidden,
+                    {{mlp + "gate_proj", c.intermediate, 0}, {mlp + "up_proj", c.intermediate, 1}});
   layer.down = loader.matrix(shapes.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
   return layer;
 }
@@ -245,11 +244,10 @@ DeviceModel load_device_model(const ModelConfig& config, const WeightSource& sou
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
   const DeviceMatrix head = shape_of(WeightType::kBf16, config.vocab, config.hidden, 1);
-  model.lm_head = loader.matrix(head, config.hidden,
-                                {{config.tied ? embedding : "lm_head", config.vocab}});
+  model.lm_head =
+      loader.matrix(head, config.hidden, {{config.tied ? embedding : "lm_head", config.vocab}});
   const DeviceMatrix table =
-      config.tied ? model.lm_head
-                  : loader.matrix(head, config.hidden, {{embedding, config.vocab}});
+      config.tied ? model.lm_head : loader.matrix(head, config.hidden, {{embedding, config.vocab}});
   model.embedding = static_cast<const bf16*>(table.data);
   model.embedding_ld = static_cast<int>(table.inputs());
   load_rope(model, loader, context);

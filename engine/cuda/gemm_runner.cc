@@ -15,9 +15,14 @@ struct PartsRow {
 };
 constexpr PartsRow kParts[] = {{64, 8}, {128, 4}, {256, 2}};
 
+bool same_types(const DeviceGemmArgs& args) {
+  return args.a_is_e4m3 == (args.w.type == WeightType::kE4m3);
+}
+
 }  // namespace
 
-std::int64_t most_part_rows(std::int64_t max_rows) {
+std::int64_t most_part_rows(GemmKind kind, std::int64_t max_rows) {
+  if (kind == GemmKind::kLibrary) return kShards * max_rows;
   std::int64_t most = max_rows;
   for (const PartsRow& row : kParts) {
     most = std::max<std::int64_t>(most, std::min<std::int64_t>(row.tokens, max_rows) * row.parts);
@@ -25,12 +30,24 @@ std::int64_t most_part_rows(std::int64_t max_rows) {
   return most;
 }
 
-GemmKind default_gemm_kind(const DeviceLimits& /*device*/) { return GemmKind::kExact; }
+GemmKind default_gemm_kind(const DeviceLimits& device) {
+  return device.capability == 90 ? GemmKind::kWgmma : GemmKind::kMma;
+}
 
-GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind), device_(device) {}
+GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind), device_(device) {
+  if (kind == GemmKind::kWgmma && device.capability != 90) {
+    throw_input("matrix products of kind wgmma need compute capability 9.0, {} has {}.{}; use mma",
+                device.name, device.capability / 10, device.capability % 10);
+  }
+  if (kind == GemmKind::kLibrary) library_ = make_library_gemm(device.name);
+}
 GemmRunner::~GemmRunner() = default;
 
-int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
+int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
+  const bool mixed = a_is_e4m3 != (w.type == WeightType::kE4m3);
+  if (kind_ == GemmKind::kLibrary && !mixed) return w.shards;
+  // The plain kernels fold all shards in one block or none.
+  if (kind_ != GemmKind::kWgmma || mixed) return tokens <= kParts[0].tokens ? w.shards : 1;
   for (const PartsRow& row : kParts) {
     if (tokens <= row.tokens) return std::min(row.parts, w.shards);
   }
@@ -38,7 +55,20 @@ int GemmRunner::parts(const DeviceMatrix& w, int tokens) const {
 }
 
 void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
-  gemm_exact_cuda(stream, args);
+  switch (kind_) {
+    case GemmKind::kExact:
+      return gemm_exact_cuda(stream, args);
+    case GemmKind::kWgmma:
+      // E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way: mma.sync does it.
+      if (same_types(args)) return gemm_wgmma_cuda(stream, args, maps_);
+      return gemm_mma_cuda(stream, args);
+    case GemmKind::kLibrary:
+      // It multiplies operands of one type.
+      if (same_types(args)) return library_->run(stream, args);
+      return gemm_mma_cuda(stream, args);
+    case GemmKind::kMma:
+      return gemm_mma_cuda(stream, args);
+  }
 }
 
 }  // namespace assay::engine

@@ -2,19 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <tuple>
 
+#include "engine/cuda/library_gemm.h"
 #include "engine/cuda/runtime.h"
 #include "engine/ops/device_gemm.h"
+#include "engine/ops/gemm_wgmma.h"
 
 namespace assay::engine {
 
-class LibraryGemm;
-
 /// Most parts x tokens that `parts` ever gives for up to `max_rows` tokens.
-std::int64_t most_part_rows(std::int64_t max_rows);
+std::int64_t most_part_rows(GemmKind kind, std::int64_t max_rows);
 
 /// Used by one thread.
 class GemmRunner {
@@ -30,13 +28,15 @@ class GemmRunner {
 
   /// Nodes of the shard tree that a row-parallel product of this many tokens leaves to its
   /// consumer. Speed alone depends on it, never a bit.
-  [[nodiscard]] int parts(const DeviceMatrix& w, int tokens) const;
+  [[nodiscard]] int parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const;
   void run(CudaStream stream, const DeviceGemmArgs& args);
   [[nodiscard]] GemmKind kind() const { return kind_; }
 
  private:
   GemmKind kind_;
   DeviceLimits device_;
+  TensorMaps maps_;
+  std::unique_ptr<LibraryGemm> library_;
 };
 
 /// What the device can do best: wgmma on Hopper, else mma.

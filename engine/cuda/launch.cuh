@@ -9,6 +9,7 @@
 namespace assay::engine {
 
 struct Geometry {
+  const char* name = "";  // of the kernel, for kernel_times()
   unsigned grid_x = 1;
   unsigned grid_y = 1;
   unsigned grid_z = 1;
@@ -27,6 +28,8 @@ void launch(CudaStream stream, const Geometry& geometry, void (*kernel)(Paramete
                                     static_cast<int>(geometry.shared_bytes)),
                "shared memory of a kernel");
   }
+  const bool timed = tracing();
+  if (timed) trace_start(stream);
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(geometry.grid_x, geometry.grid_y, geometry.grid_z);
   config.blockDim = dim3(geometry.threads);
@@ -34,11 +37,12 @@ void launch(CudaStream stream, const Geometry& geometry, void (*kernel)(Paramete
   config.stream = stream;
   cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
              "start of a kernel");
+  if (timed) trace_stop(stream, geometry.name);
   after_launch(stream);
 #else
   (void)stream;
-  emulation::run_grid({geometry.grid_x, geometry.grid_y, geometry.grid_z},
-                      {geometry.threads, 1, 1}, geometry.shared_bytes,
+  emulation::run_grid({geometry.grid_x, geometry.grid_y, geometry.grid_z}, {geometry.threads, 1, 1},
+                      geometry.shared_bytes,
                       [&] { kernel(static_cast<Parameters>(arguments)...); });
 #endif
 }

@@ -76,8 +76,8 @@ __device__ __forceinline__ float scale_of(float amax) {
 /// Writes shard `shard` of row `row`: y [shard_used] in shared memory, quantized when the next
 /// product wants it; the padding up to shard_k becomes zero. Every value of y must be there
 /// (__syncthreads before).
-__device__ __forceinline__ void store_next_input(const NextInput& next, std::int64_t row,
-                                                 int shard, const float* y, float* reduce) {
+__device__ __forceinline__ void store_next_input(const NextInput& next, std::int64_t row, int shard,
+                                                 const float* y, float* reduce) {
   const int used = next.shard_used;
   const std::int64_t at = (row * next.shards + shard) * next.shard_k;
   const int step = static_cast<int>(blockDim.x) * 4;

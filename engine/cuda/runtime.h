@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 struct CUstream_st;
 struct CUgraphExec_st;
@@ -38,6 +39,19 @@ std::int64_t free_device_bytes();
 void cuda_check(int code, const char* what);
 /// With ASSAY_CUDA_SYNC=1 waits for the stream and reports what a kernel did wrong.
 void after_launch(CudaStream stream);
+
+/// With ASSAY_CUDA_TRACE=1 every kernel is timed by itself, one after another, and no graph is
+/// recorded: where a step's time goes, not how long a step takes.
+bool tracing();
+void trace_start(CudaStream stream);
+void trace_stop(CudaStream stream, const char* name);
+struct KernelTime {
+  std::string name;
+  std::int64_t calls = 0;
+  double milliseconds = 0;
+};
+/// Since the last call, largest first.
+std::vector<KernelTime> kernel_times();
 
 /// Device memory, 256-byte aligned, not initialised.
 class DeviceBuffer {
@@ -92,6 +106,9 @@ class PinnedBuffer {
   std::size_t size_ = 0;
 };
 
+/// Waits until everything enqueued is done; reports what failed.
+void synchronize(CudaStream stream);
+
 class Stream {
  public:
   Stream();
@@ -101,8 +118,7 @@ class Stream {
   Stream(Stream&&) = delete;
   Stream& operator=(Stream&&) = delete;
   [[nodiscard]] CudaStream get() const { return stream_; }
-  /// Waits until everything enqueued is done; reports what failed.
-  void synchronize() const;
+  void synchronize() const { assay::engine::synchronize(stream_); }
 
  private:
   CudaStream stream_ = nullptr;
@@ -152,7 +168,7 @@ class Graph {
   CUgraphExec_st* graph_ = nullptr;
 };
 
-/// False where graphs cannot be recorded (the host emulation).
+/// False where graphs cannot be recorded: in the host emulation, and while kernels are timed.
 bool graphs_work();
 
 /// How the tensor memory accelerator reads a matrix: 128 bytes by `box_rows` rows at a time, in the

@@ -2,8 +2,10 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "base/error.h"
 #include "engine/cuda/failure.h"
@@ -20,12 +22,25 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
+bool is_on(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && std::strcmp(value, "1") == 0;
+}
+
 bool synchronous() {
-  static const bool kOn = [] {
-    const char* value = std::getenv("ASSAY_CUDA_SYNC");
-    return value != nullptr && std::strcmp(value, "1") == 0;
-  }();
+  static const bool kOn = is_on("ASSAY_CUDA_SYNC");
   return kOn;
+}
+
+/// Of the one thread that enqueues while kernels are timed.
+struct Trace {
+  Event start;
+  Event stop;
+  std::map<std::string, KernelTime> times;
+};
+Trace& trace() {
+  static Trace kTrace;
+  return kTrace;
 }
 
 }  // namespace
@@ -39,6 +54,30 @@ void cuda_check(int code, const char* what) {
 
 void after_launch(CudaStream stream) {
   if (synchronous()) check(cudaStreamSynchronize(stream), "a kernel");
+}
+
+bool tracing() {
+  static const bool kOn = is_on("ASSAY_CUDA_TRACE");
+  return kOn;
+}
+void trace_start(CudaStream stream) { trace().start.record(stream); }
+void trace_stop(CudaStream stream, const char* name) {
+  trace().stop.record(stream);
+  trace().stop.wait();
+  KernelTime& time = trace().times[name];
+  time.name = name;
+  ++time.calls;
+  time.milliseconds += static_cast<double>(trace().stop.since(trace().start));
+}
+std::vector<KernelTime> kernel_times() {
+  std::vector<KernelTime> out;
+  if (!tracing()) return out;
+  for (const auto& [name, time] : trace().times) out.push_back(time);
+  trace().times.clear();
+  std::sort(out.begin(), out.end(), [](const KernelTime& a, const KernelTime& b) {
+    return a.milliseconds > b.milliseconds;
+  });
+  return out;
 }
 
 DeviceLimits use_device(int index) {
@@ -93,11 +132,9 @@ PinnedBuffer::PinnedBuffer(std::size_t bytes) : size_(bytes) {
 }
 PinnedBuffer::~PinnedBuffer() { (void)cudaFreeHost(data_); }
 
-Stream::Stream() {
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
-}
+Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream"); }
 Stream::~Stream() { (void)cudaStreamDestroy(stream_); }
-void Stream::synchronize() const { check(cudaStreamSynchronize(stream_), "work on the GPU"); }
+void synchronize(CudaStream stream) { check(cudaStreamSynchronize(stream), "work on the GPU"); }
 
 void copy_to_device(CudaStream stream, void* to, const void* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copy to the GPU");
@@ -135,7 +172,7 @@ Graph Graph::end(CudaStream stream) {
   return out;
 }
 void Graph::replay(CudaStream stream) const { check(cudaGraphLaunch(graph_, stream), "a graph"); }
-bool graphs_work() { return true; }
+bool graphs_work() { return !tracing(); }
 
 TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_bytes,
                           std::int64_t box_rows) {
@@ -154,10 +191,10 @@ TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_
   const cuuint32_t step[2] = {1, 1};
   TensorMap out;
   CUtensorMap map;
-  const CUresult code = kEncode(
-      &map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<void*>(base), size, stride, box, step,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult code =
+      kEncode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<void*>(base), size, stride, box,
+              step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (code != CUDA_SUCCESS) {
     throw_environment("CUDA: a tensor map of {} x {} bytes was refused (error {})", rows, row_bytes,
                       static_cast<int>(code));

@@ -137,7 +137,7 @@ StepShape shape_of(const Batch& batch) {
 }  // namespace
 
 const std::vector<int>& captured_rows() {
-  static const std::vector<int> kRows = {1,  2,  4,  8,   16,  24,  32,  48,
+  static const std::vector<int> kRows = {1,  2,  4,   8,   16,  24,  32,  48,
                                          64, 96, 128, 192, 256, 320, 384, 512};
   return kRows;
 }
@@ -148,8 +148,7 @@ int captured_rows_for(int rows) {
 }
 
 int attention_tile_tokens(std::int64_t heads, std::int64_t kv_heads) {
-  const std::int64_t tokens =
-      std::max<std::int64_t>(1, kMmaRows * kv_heads / heads) * kPromptWarps;
+  const std::int64_t tokens = std::max<std::int64_t>(1, kMmaRows * kv_heads / heads) * kPromptWarps;
   return static_cast<int>(std::bit_floor(static_cast<std::uint64_t>(tokens)));
 }
 
@@ -174,7 +173,8 @@ StepPlan plan_step(const Batch& batch, const StepLimits& limits) {
   add_queries(plan, batch, limits);
   ASSAY_CHECK(plan.sequence.size() == plan.ids.size(), "sequences cover all rows");
   const int padded = captured_rows_for(plan.shape.rows);
-  if (limits.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 && padded > 0) {
+  if (limits.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 && padded > 0 &&
+      padded <= limits.max_rows) {
     fill_up(plan, limits, padded);
     plan.shape.rows = padded;
     plan.shape.decode_tiles = padded;

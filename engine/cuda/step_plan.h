@@ -15,8 +15,8 @@ namespace assay::engine {
 /// What decides which kernels with which sizes a step runs. Steps of equal shape may replay the
 /// same captured graph.
 struct StepShape {
-  int rows = 0;       // with rows that fill up a captured step
-  int spans = 1;      // of 512 positions, of the longest sequence; a power of two
+  int rows = 0;          // with rows that fill up a captured step
+  int spans = 1;         // of 512 positions, of the longest sequence; a power of two
   int decode_tiles = 0;  // of attention: sequences with one row
   int prompt_tiles = 0;  // pieces of sequences with more
   bool decode = false;   // one row a sequence, logits of every row: can be captured
@@ -47,8 +47,8 @@ struct StepPlan {
   std::vector<int> ids, positions, sequence, query_rows, page_table;
   std::vector<LogitAsk> asks;
   std::vector<AttentionTile> tiles;
-  std::vector<int> top_counts;                // one a query; empty: nobody wants any
-  std::vector<int> target_rows, target_ids;   // one a wanted log-probability; rows are queries
+  std::vector<int> top_counts;               // one a query; empty: nobody wants any
+  std::vector<int> target_rows, target_ids;  // one a wanted log-probability; rows are queries
   int most_top = 0;
 };
 
@@ -60,8 +60,9 @@ struct StepLimits {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
   std::int64_t vocab = 1;
-  std::int32_t scratch_page = 0;  // which rows that fill up read and write
-  bool capture = false;           // fill decode steps up to a captured number of rows
+  std::int32_t scratch_page = 0;    // which rows that fill up read and write
+  bool capture = false;             // fill decode steps up to a captured number of rows
+  std::int64_t max_rows = 1 << 20;  // of a step, filled up or not
   int partial_spans = kPartialSpans;
 };
 

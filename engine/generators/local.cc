@@ -159,15 +159,15 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
                     int threads) {
   Backend out;
   out.limits = plan_memory(opened, options, find_setting(options.precision));
-  auto executor = std::make_unique<CpuExecutor>(
-      opened.config, source,
-      CpuExecutorOptions{.setting = &find_setting(options.precision),
-                         .kv = find_kv_type(options.kv),
-                         .ranks = options.tp,
-                         .threads = threads,
-                         .context = out.limits.context,
-                         .pages = out.limits.pages,
-                         .max_rows = kStepRows});
+  auto executor =
+      std::make_unique<CpuExecutor>(opened.config, source,
+                                    CpuExecutorOptions{.setting = &find_setting(options.precision),
+                                                       .kv = find_kv_type(options.kv),
+                                                       .ranks = options.tp,
+                                                       .threads = threads,
+                                                       .context = out.limits.context,
+                                                       .pages = out.limits.pages,
+                                                       .max_rows = kStepRows});
   out.info.weight_bytes = executor->weight_bytes();
   out.info.device = "cpu";
   out.info.arithmetic = "cpu-1";
@@ -176,8 +176,8 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
   return out;
 }
 
-Backend cuda_backend(const Opened& opened, const WeightSource& source,
-                     const EngineOptions& options, int threads) {
+Backend cuda_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
+                     int threads) {
   if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
   CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.

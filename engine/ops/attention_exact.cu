@@ -97,8 +97,8 @@ __global__ void __launch_bounds__(kThreads)
   float* state = shared + layout.state();
   const int thread = static_cast<int>(threadIdx.x);
   const int position = args.rows.positions[row];
-  const int* pages =
-      args.rows.page_table + static_cast<std::int64_t>(args.rows.sequence[row]) * args.rows.table_ld;
+  const int* pages = args.rows.page_table +
+                     static_cast<std::int64_t>(args.rows.sequence[row]) * args.rows.table_ld;
   const bf16* q = args.q + row * args.ldq + static_cast<std::int64_t>(kv_head) * group * d;
   for (int chunk = 0; chunk * kChunk <= position; ++chunk) {
     const std::int64_t page = pages[chunk];
@@ -110,8 +110,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int i = thread; i < group * valid; i += kThreads) {
       const int g = i / valid;
       const int j = i % valid;
-      scores[g * kChunk + j] =
-          score(args, q + g * d, keys + static_cast<std::int64_t>(j) * d);
+      scores[g * kChunk + j] = score(args, q + g * d, keys + static_cast<std::int64_t>(j) * d);
     }
     __syncthreads();
     for (int g = thread / 32; g < group; g += kThreads / 32) {
@@ -173,7 +172,8 @@ void attention_exact_cuda(CudaStream stream, const PagedAttentionArgs& args) {
   if (args.rows.rows == 0) return;
   const Layout layout{group, args.cache.head_dim};
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows.rows),
+         {.name = "attention_exact",
+          .grid_x = static_cast<unsigned>(args.rows.rows),
           .grid_y = static_cast<unsigned>(args.cache.kv_heads),
           .threads = kThreads,
           .shared_bytes = static_cast<std::size_t>(layout.floats()) * sizeof(float)},

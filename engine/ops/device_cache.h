@@ -30,8 +30,8 @@ struct DeviceCache {
 /// step: they have position 0 and the scratch page.
 struct DeviceRows {
   int rows = 0;
-  const int* positions = nullptr;  // [rows]
-  const int* sequence = nullptr;   // [rows] line of page_table
+  const int* positions = nullptr;   // [rows]
+  const int* sequence = nullptr;    // [rows] line of page_table
   const int* page_table = nullptr;  // [sequences, table_ld]
   int table_ld = 0;
 };

@@ -18,9 +18,9 @@
 namespace assay::engine {
 
 enum class GemmKind : std::uint8_t {
-  kExact,  // FP32 additions in the CPU's order: the CPU's bits, slow
-  kMma,    // mma.sync m16n8k16 on BF16 or FP16 values: every architecture
-  kWgmma,  // Hopper's warpgroup instructions on E4M3 (BF16 for BF16 weights)
+  kExact,    // FP32 additions in the CPU's order: the CPU's bits, slow
+  kMma,      // mma.sync m16n8k16 on BF16 or FP16 values: every architecture
+  kWgmma,    // Hopper's warpgroup instructions on E4M3 (BF16 for BF16 weights)
   kLibrary,  // cuBLASLt: no promise that the bits are the same for every number of tokens
 };
 /// "exact", "mma", "wgmma", "cublaslt". Throws: Error(kInput).
@@ -33,10 +33,10 @@ struct DeviceMatrix {
   int rows = 0;
   int shards = 1;
   int shard_used = 0;
-  int shard_k = 0;              // a multiple of 128
-  void* data = nullptr;         // 256-byte aligned
-  float* row_scale = nullptr;   // [rows], or null: 1
-  float* bias = nullptr;        // [rows], or null: none
+  int shard_k = 0;             // a multiple of 128
+  void* data = nullptr;        // 256-byte aligned
+  float* row_scale = nullptr;  // [rows], or null: 1
+  float* bias = nullptr;       // [rows], or null: none
   [[nodiscard]] ASSAY_HOST_DEVICE std::int64_t inputs() const {
     return static_cast<std::int64_t>(shards) * shard_k;
   }

@@ -1,6 +1,5 @@
-#include "engine/ops/embed.h"
-
 #include "engine/cuda/launch.cuh"
+#include "engine/ops/embed.h"
 
 namespace assay::engine {
 namespace {
@@ -19,8 +18,8 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const EmbedArgs args) {
 
 void embed_cuda(CudaStream stream, const EmbedArgs& args) {
   if (args.rows == 0) return;
-  launch(stream, {.grid_x = static_cast<unsigned>(args.rows), .threads = kThreads}, embed_kernel,
-         args);
+  launch(stream, {.name = "embed", .grid_x = static_cast<unsigned>(args.rows), .threads = kThreads},
+         embed_kernel, args);
 }
 
 }  // namespace assay::engine

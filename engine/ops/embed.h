@@ -9,9 +9,9 @@ namespace assay::engine {
 
 /// Device memory, 16-byte aligned.
 struct EmbedArgs {
-  bf16* out = nullptr;          // [rows, cols]
+  bf16* out = nullptr;           // [rows, cols]
   const TokenId* ids = nullptr;  // [rows], each in [0, vocabulary)
-  const bf16* table = nullptr;  // [vocabulary, ld]
+  const bf16* table = nullptr;   // [vocabulary, ld]
   int rows = 0;
   int cols = 0;
   int ld = 0;  // >= cols

@@ -1,5 +1,6 @@
 // The product in the CPU's order of additions, on CUDA cores.
 #include "base/check.h"
+#include "engine/cuda/gemm_store.cuh"
 #include "engine/cuda/launch.cuh"
 #include "engine/ops/device_gemm.h"
 
@@ -32,23 +33,6 @@ struct Node {
   float sum[4];  // pending subtrees, oldest first
   int depth;
 };
-
-__device__ __forceinline__ void store_node(const DeviceGemmArgs& args, int part, int token,
-                                           int row, float value) {
-  if (args.kind == GemmOut::kParts) {
-    const std::int64_t at = static_cast<std::int64_t>(part) * args.tokens + token;
-    static_cast<float*>(args.out)[at * args.ldo + row] = value;
-    return;
-  }
-  if (args.w.row_scale != nullptr) value = __fmul_rn(value, args.w.row_scale[row]);
-  if (args.w.bias != nullptr) value = __fadd_rn(value, args.w.bias[row]);
-  const std::int64_t at = static_cast<std::int64_t>(token) * args.ldo + row;
-  if (args.kind == GemmOut::kBf16) {
-    static_cast<bf16*>(args.out)[at] = to_bf16(value);
-  } else {
-    static_cast<float*>(args.out)[at] = value;
-  }
-}
 
 /// Grid: tiles of 32 outputs x tiles of 8 tokens. Block: 256 threads. Dynamic shared memory: a
 /// block of 128 inputs of the tile's rows and tokens, as FP32.
@@ -90,13 +74,9 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
       __syncthreads();
       const float* x = a + t * kStride;
       const float* y = w + r * kStride;
-      total = __fadd_rn(
-          total, __fadd_rn(chain(y, x), chain(y + kBlockK / 2, x + kBlockK / 2)));
+      total = __fadd_rn(total, __fadd_rn(chain(y, x), chain(y + kBlockK / 2, x + kBlockK / 2)));
     }
-    if (args.a_scale != nullptr && token < args.tokens) {
-      total = __fmul_rn(total,
-                        args.a_scale[static_cast<std::int64_t>(token) * args.w.shards + shard]);
-    }
+    if (args.a_scale != nullptr) total = __fmul_rn(total, shard_scale(args, token, shard));
     node.sum[node.depth++] = total;
     for (int n = shard % leaves + 1; n % 2 == 0; n /= 2) {
       --node.depth;
@@ -105,7 +85,7 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
     if ((shard + 1) % leaves == 0) {
       const int row = first_row + r;
       if (row < args.w.rows && token < args.tokens) {
-        store_node(args, shard / leaves, token, row, node.sum[0]);
+        store_output(args, shard / leaves, token, row, node.sum[0]);
       }
       node.depth = 0;
     }
@@ -119,7 +99,8 @@ void gemm_exact_cuda(CudaStream stream, const DeviceGemmArgs& args) {
   ASSAY_CHECK(args.w.shards % args.parts == 0, "parts of a product");
   if (args.tokens == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
+         {.name = "gemm_exact",
+          .grid_x = static_cast<unsigned>((args.w.rows + kTileRows - 1) / kTileRows),
           .grid_y = static_cast<unsigned>((args.tokens + kTileTokens - 1) / kTileTokens),
           .threads = kThreads,
           .shared_bytes = kSharedBytes},

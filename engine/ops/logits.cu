@@ -1,8 +1,7 @@
-#include "engine/ops/logits.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/logits.h"
 
 namespace assay::engine {
 namespace {
@@ -25,9 +24,7 @@ struct Shared {
   float tiles[1];  // one a tile of 128 logits
 };
 
-__device__ __forceinline__ Shared& shared() {
-  return *reinterpret_cast<Shared*>(shared_memory());
-}
+__device__ __forceinline__ Shared& shared() { return *reinterpret_cast<Shared*>(shared_memory()); }
 
 std::size_t shared_bytes(int vocab) {
   return sizeof(Shared) + static_cast<std::size_t>((vocab + kTile - 1) / kTile) * sizeof(float);
@@ -189,8 +186,7 @@ __device__ int draw_token(const float* logits, int vocab, const LogitAsk& ask, f
   const Walk part = walk(logits, mine, weights, kept, rank, least, 0, kNever);
   std::uint64_t total = 0;
   const std::uint64_t before = exclusive_scan(part.sum, &total);
-  const std::uint64_t target =
-      (total >> 24) * ask.draw + (((total & 0xFFFFFFU) * ask.draw) >> 24);
+  const std::uint64_t target = (total >> 24) * ask.draw + (((total & 0xFFFFFFU) * ask.draw) >> 24);
   if (threadIdx.x == 0) s.flag = -1;
   __syncthreads();
   if (before <= target && target < before + part.sum) {
@@ -331,7 +327,8 @@ void logits_cuda(CudaStream stream, const LogitsArgs& args) {
   ASSAY_CHECK(args.vocab > 0 && args.vocab <= 3 << 16, "vocabulary of a row of logits");
   if (args.rows == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "logits",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = shared_bytes(args.vocab)},
          logits_kernel, args);
@@ -340,7 +337,8 @@ void logits_cuda(CudaStream stream, const LogitsArgs& args) {
 void top_logits_cuda(CudaStream stream, const TopLogitsArgs& args) {
   if (args.rows == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "top_logits",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = shared_bytes(0)},
          top_logits_kernel, args);
@@ -350,7 +348,8 @@ void gather_logits_cuda(CudaStream stream, const GatherLogitsArgs& args) {
   if (args.count == 0) return;
   constexpr unsigned kBlockThreads = 128;
   launch(stream,
-         {.grid_x = (static_cast<unsigned>(args.count) + kBlockThreads - 1) / kBlockThreads,
+         {.name = "gather_logits",
+          .grid_x = (static_cast<unsigned>(args.count) + kBlockThreads - 1) / kBlockThreads,
           .threads = kBlockThreads},
          gather_logits_kernel, args);
 }

@@ -46,7 +46,7 @@ struct PagedAttentionArgs {
   const AttentionTile* tiles = nullptr;
   int decode_tiles = 0;
   int prompt_tiles = 0;
-  int most_spans = 1;         // spans of the longest sequence
+  int most_spans = 1;  // spans of the longest sequence
   // Results of spans that wait to be folded, when most_spans > 1: for each span of a tile of one
   // row, and each query head, its weighted sums, its maximum and its sum: [spans, H, d + 2].
   float* partials = nullptr;

@@ -1,8 +1,7 @@
-#include "engine/ops/quantize.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/quantize.h"
 #include "engine/ops/silu_mul.h"
 
 namespace assay::engine {
@@ -107,7 +106,8 @@ __device__ __forceinline__ void philox(unsigned (&counter)[4], unsigned key0, un
 }
 
 /// Grid: rows. Block: 256 threads, one row, four values a draw.
-__global__ void __launch_bounds__(kThreads) dummy_rows_kernel(const DummyRowsArgs args, float range) {
+__global__ void __launch_bounds__(kThreads)
+    dummy_rows_kernel(const DummyRowsArgs args, float range) {
   const std::int64_t row = args.first_row + static_cast<std::int64_t>(blockIdx.x);
   float* out = args.out + static_cast<std::int64_t>(blockIdx.x) * args.cols;
   for (int i = static_cast<int>(threadIdx.x) * 4; i < args.cols; i += kThreads * 4) {
@@ -130,7 +130,8 @@ void pack_rows_cuda(CudaStream stream, const PackRowsArgs& args) {
   if (args.rows == 0) return;
   const auto floats = static_cast<std::size_t>(args.next.shard_used + kReduceFloats);
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "pack_rows",
+          .grid_x = static_cast<unsigned>(args.rows),
           .grid_y = static_cast<unsigned>(args.next.shards),
           .threads = kThreads,
           .shared_bytes = floats * sizeof(float)},
@@ -140,7 +141,8 @@ void pack_rows_cuda(CudaStream stream, const PackRowsArgs& args) {
 void weight_rows_cuda(CudaStream stream, const WeightRowsArgs& args) {
   if (args.rows == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "weight_rows",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = kThreads / 32 * sizeof(float)},
          weight_rows_kernel, args);
@@ -151,7 +153,8 @@ void weight_amax_cuda(CudaStream stream, const float* in, std::int64_t count, fl
   const std::int64_t blocks = (count + kThreads - 1) / kThreads;
   if (blocks == 0) return;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks),
+         {.name = "weight_amax",
+          .grid_x = static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks),
           .threads = kThreads},
          weight_amax_kernel, in, count, amax);
 }
@@ -159,7 +162,8 @@ void weight_amax_cuda(CudaStream stream, const float* in, std::int64_t count, fl
 void dummy_rows_cuda(CudaStream stream, const DummyRowsArgs& args) {
   if (args.rows == 0) return;
   constexpr float kRange = 0.02F * 1.7320508F;  // standard deviation 0.02
-  launch(stream, {.grid_x = static_cast<unsigned>(args.rows), .threads = kThreads},
+  launch(stream,
+         {.name = "dummy_rows", .grid_x = static_cast<unsigned>(args.rows), .threads = kThreads},
          dummy_rows_kernel, args, kRange);
 }
 

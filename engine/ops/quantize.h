@@ -28,10 +28,10 @@ struct WeightRowsArgs {
   const float* in = nullptr;  // [rows, cols]
   int rows = 0;
   int cols = 0;
-  DeviceMatrix to;       // its row_scale is written, too
-  int first_row = 0;     // of `in` in its tensor
-  int row_offset = 0;    // of the tensor in the matrix
-  int interleave = -1;   // 0 gate or 1 up of engine/ops/silu_mul.h; -1: rows follow each other
+  DeviceMatrix to;      // its row_scale is written, too
+  int first_row = 0;    // of `in` in its tensor
+  int row_offset = 0;   // of the tensor in the matrix
+  int interleave = -1;  // 0 gate or 1 up of engine/ops/silu_mul.h; -1: rows follow each other
   const float* common = nullptr;  // amax of the whole tensor, for one scale; null: a scale a row
 };
 /// E4M3 codes of value / scale, or BF16 values; padding inputs become zero.

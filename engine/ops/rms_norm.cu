@@ -1,8 +1,7 @@
-#include "engine/ops/rms_norm.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/rms_norm.h"
 
 namespace assay::engine {
 namespace {
@@ -83,7 +82,8 @@ void rms_norm_cuda(CudaStream stream, const RmsNormArgs& args) {
   if (args.rows == 0) return;
   const auto floats = static_cast<std::size_t>((args.cols + 15) / 16 * 16 + kReduceFloats);
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "rms_norm",
+          .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
           .shared_bytes = floats * sizeof(float)},
          rms_norm_kernel, args);

@@ -1,8 +1,7 @@
-#include "engine/ops/rope_cache.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/rope_cache.h"
 
 namespace assay::engine {
 namespace {
@@ -106,7 +105,8 @@ void rope_cache_cuda(CudaStream stream, const RopeCacheArgs& args) {
   if (args.rows.rows == 0) return;
   const int heads = args.heads + 2 * args.cache.kv_heads;
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows.rows),
+         {.name = "rope_cache",
+          .grid_x = static_cast<unsigned>(args.rows.rows),
           .grid_y = static_cast<unsigned>((heads + kWarps - 1) / kWarps),
           .threads = kWarps * 32},
          rope_cache_kernel, args);

@@ -1,8 +1,7 @@
-#include "engine/ops/silu_mul.h"
-
 #include "base/check.h"
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/rows.cuh"
+#include "engine/ops/silu_mul.h"
 
 namespace assay::engine {
 namespace {
@@ -41,7 +40,8 @@ void silu_mul_cuda(CudaStream stream, const SiluMulArgs& args) {
   if (args.rows == 0) return;
   const auto floats = static_cast<std::size_t>(args.next.shard_used + kReduceFloats);
   launch(stream,
-         {.grid_x = static_cast<unsigned>(args.rows),
+         {.name = "silu_mul",
+          .grid_x = static_cast<unsigned>(args.rows),
           .grid_y = static_cast<unsigned>(args.next.shards),
           .threads = kThreads,
           .shared_bytes = floats * sizeof(float)},

@@ -64,8 +64,8 @@ def allowed(stream):
 class Corpus:
     """An endless seeded stream of documents; the shares are of documents."""
 
-    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 13, "gpqa": 9, "mmlu": 12, "facts": 6,
-              "drills": 8, "copies": 3, "numbers": 6}
+    SHARES = {"gsm8k": 22, "mgsm": 18, "math": 18, "humaneval": 9, "ifeval": 16, "gpqa": 12, "mmlu": 16, "facts": 4,
+              "lookups": 20, "drills": 14, "copies": 2, "numbers": 3}
     # So many of the documents have the question alone in place of the whole prompt: the same to learn in fewer tokens.
     BARE = 0.6
 
@@ -87,6 +87,12 @@ class Corpus:
             parts = [(BOS, False)]
             for left, right in (steps.drill(r) for _ in range(6)):
                 parts += [(left, False), (right + "\n", True)]
+            return parts
+        if kind == "lookups":
+            text, asked = mmlu.lookup(r)
+            parts = [(BOS, False), (text, False)]
+            for left, letter in asked:
+                parts += [(left, False), (letter, True), (")\n", False)]
             return parts
         if kind == "copies":
             text = steps.mixture(r, gsm8k.NAMES + gsm8k.THINGS + ifeval.KEYWORDS)

@@ -119,7 +119,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lr", type=float, default=1.0)
+    parser.add_argument("--lr", type=float, default=0.25)
     options = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: a second thread waits more than it works
     options.folder.mkdir(parents=True, exist_ok=True)

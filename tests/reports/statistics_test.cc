@@ -1,13 +1,12 @@
-// Published values and reference vectors, and simulations of the stated error rates.
+// Published values and reference vectors. Error rates: simulation_test.cc.
 #include "reports/statistics.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "base/random.h"
 #include "reports/hypothesis.h"
-#include "reports/special_functions.h"
+#include "base/special_functions.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::reports {
@@ -195,154 +194,6 @@ TEST(Statistics, BenjaminiHochbergKeepsTheirExample) {
   EXPECT_EQ(std::count_if(adjusted.begin(), adjusted.end(), [](double q) { return q <= 0.05; }), 4);
   const std::vector<double> family = holm(p);
   EXPECT_EQ(std::count_if(family.begin(), family.end(), [](double q) { return q <= 0.05; }), 3);
-}
-
-// Simulations: fixed seeds; docs/measurements/statistics.md has what they found.
-struct Pair {
-  double a = 0;
-  double b = 0;
-};
-
-/// Two runs that agree on most items; each changes to right with `up`, to wrong with `down`.
-Pair draw_pair(SplitMix64& random, double base, double up, double down) {
-  const double a = random.uniform() < base ? 1 : 0;
-  const double u = random.uniform();
-  if (u < up) return {0, 1};
-  if (u < up + down) return {1, 0};
-  return {a, a};
-}
-
-struct Rates {
-  double t_test = 0;
-  double mcnemar = 0;
-  double coverage = 0;
-};
-
-/// Share of null comparisons that come out significant, and of intervals that hold the truth (0).
-/// `per_cluster` items of a cluster share their change when it is above 1.
-Rates simulate_null(int clusters, int per_cluster, double flips, int comparisons) {
-  SplitMix64 random(20260101);
-  Rates rates;
-  std::vector<ItemValue> a;
-  std::vector<ItemValue> b;
-  for (int run = 0; run < comparisons; ++run) {
-    a.clear();
-    b.clear();
-    int up = 0;
-    int down = 0;
-    for (int c = 0; c < clusters; ++c) {
-      const Pair pair = draw_pair(random, 0.7, flips / 2, flips / 2);
-      for (int i = 0; i < per_cluster; ++i) {
-        a.push_back({pair.a, 1, 0, static_cast<std::uint32_t>(c)});
-        b.push_back({pair.b, 1, 0, static_cast<std::uint32_t>(c)});
-        up += pair.b > pair.a ? 1 : 0;
-        down += pair.b < pair.a ? 1 : 0;
-      }
-    }
-    const Estimate d = difference(mean_estimate(b), mean_estimate(a));
-    const StandardError error = standard_error(d, clusters_of(a));
-    rates.t_test += t_test_p(d.value, error) <= 0.05 ? 1.0 / comparisons : 0;
-    rates.mcnemar += mcnemar(up, down).exact_p <= 0.05 ? 1.0 / comparisons : 0;
-    const Interval interval = t_interval(d.value, error, 0.95);
-    rates.coverage += interval.low <= 0 && interval.high >= 0 ? 1.0 / comparisons : 0;
-  }
-  return rates;
-}
-
-TEST(Simulation, PairedTestsKeepTheirLevelAndIntervalsTheirCoverage) {
-  for (const auto& [clusters, flips] : {std::pair{164, 0.2}, {1000, 0.05}}) {
-    const Rates rates = simulate_null(clusters, 1, flips, 2000);
-    EXPECT_LE(rates.mcnemar, 0.06) << clusters;
-    EXPECT_LE(rates.t_test, 0.065) << clusters;  // 2,000 draws: standard error 0.5 points
-    EXPECT_GE(rates.coverage, 0.93) << clusters;
-    EXPECT_LE(rates.coverage, 0.97) << clusters;
-  }
-}
-
-TEST(Simulation, ClusteredErrorsKeepTheirLevelWhereMcNemarWouldNot) {
-  const Rates rates = simulate_null(100, 11, 0.2, 2000);
-  EXPECT_LE(rates.t_test, 0.065);
-  EXPECT_GE(rates.coverage, 0.93);
-  EXPECT_GT(rates.mcnemar, 0.3);  // why McNemar is not used on clustered items
-}
-
-TEST(Simulation, WilsonIntervalsCoverSmallCountsNearOne) {
-  SplitMix64 random(7);
-  int covered = 0;
-  for (int run = 0; run < 4000; ++run) {
-    int right = 0;
-    for (int i = 0; i < 50; ++i) right += random.uniform() < 0.9 ? 1 : 0;
-    const Interval interval = wilson_interval(right, 50, 0.95);
-    covered += interval.low <= 0.9 && interval.high >= 0.9 ? 1 : 0;
-  }
-  EXPECT_GE(covered, 4000 * 0.93);
-  EXPECT_LE(covered, 4000 * 0.98);
-}
-
-TEST(Simulation, BootstrapOfAMeanCoversIt) {
-  SplitMix64 random(11);
-  int covered = 0;
-  for (int run = 0; run < 300; ++run) {
-    std::vector<double> values;
-    for (int i = 0; i < 100; ++i) values.push_back(random.uniform() < 0.4 ? 1 : 0);
-    const Interval interval =
-        bootstrap_interval(values.size(), {.draws = 400, .seed = static_cast<std::uint64_t>(run)},
-                           [&](std::span<const std::uint32_t> weights) {
-                             double sum = 0;
-                             for (std::size_t i = 0; i < weights.size(); ++i)
-                               sum += weights[i] * values[i];
-                             return sum / 100;
-                           });
-    covered += interval.low <= 0.4 && interval.high >= 0.4 ? 1 : 0;
-  }
-  EXPECT_GE(covered, 275);  // 300 draws: 95 % less two standard errors
-}
-
-TEST(Simulation, TheSequentialTestRarelyFailsEqualRunsHoweverOftenItLooks) {
-  int worse = 0;
-  for (int run = 0; run < 2000; ++run) {
-    SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
-    SequentialTest test(0.05, 0.05);
-    for (int i = 0; i < 600 && test.state() == SequentialState::kContinue; ++i) {
-      const Pair pair = draw_pair(random, 0.7, 0.03, 0.03);
-      test.add(pair.b - pair.a);
-    }
-    worse += test.state() == SequentialState::kWorse ? 1 : 0;
-  }
-  EXPECT_LE(worse, 2000 * 0.05);
-}
-
-TEST(Simulation, TheSequentialTestRarelyPassesARunAtTheMargin) {
-  int passed = 0;
-  for (int run = 0; run < 2000; ++run) {
-    SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
-    SequentialTest test(0.03, 0.05);
-    for (int i = 0; i < 600 && test.state() == SequentialState::kContinue; ++i) {
-      const Pair pair = draw_pair(random, 0.7, 0.01, 0.04);
-      test.add(pair.b - pair.a);
-    }
-    passed += test.state() == SequentialState::kNotWorse ? 1 : 0;
-  }
-  EXPECT_LE(passed, 2000 * 0.05);
-}
-
-TEST(Simulation, TheSequentialTestSavesMostOfAClearRegression) {
-  constexpr int kItems = 1319;  // GSM8K
-  double used = 0;
-  int found = 0;
-  for (int run = 0; run < 300; ++run) {
-    SplitMix64 random(static_cast<std::uint64_t>(run) + 1);
-    SequentialTest test(0.015, 0.05);
-    for (int i = 0; i < kItems && test.state() == SequentialState::kContinue; ++i) {
-      const Pair pair = draw_pair(random, 0.8, 0.01, 0.06);  // five points worse
-      test.add(pair.b - pair.a);
-    }
-    used += static_cast<double>(test.seen()) / kItems / 300;
-    found += test.state() == SequentialState::kWorse ? 1 : 0;
-  }
-  EXPECT_GE(found, 295);
-  EXPECT_LT(used, 0.4);
-  RecordProperty("mean_share_used", std::to_string(used));
 }
 
 TEST(Statistics, DetectableEffectAndNeededItemsAreInverse) {

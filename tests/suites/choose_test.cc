@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "suites/plan.h"
 
@@ -40,6 +41,32 @@ TEST(ChooseSamples, ASeededChoiceKeepsItsMembersWhenTheDataSetGrows) {
     }
   }
   EXPECT_GT(kept, 5U);
+}
+
+TEST(SeededBlocks, HoldEverySampleOnceAndWholeClusters) {
+  std::vector<evals::Sample> samples(500);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    samples[i].id = "s" + std::to_string(i);
+    samples[i].cluster = "c" + std::to_string(i % 100);
+  }
+  const auto blocks = seeded_blocks(samples, 7);
+  std::vector<std::size_t> all;
+  std::set<std::string> seen;
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    if (b + 1 < blocks.size()) {
+      EXPECT_GE(blocks[b].size(), 64U);
+    }
+    std::set<std::string> here;
+    for (const std::size_t i : blocks[b]) here.insert(samples[i].cluster);
+    for (const std::string& cluster : here) EXPECT_TRUE(seen.insert(cluster).second) << cluster;
+    all.insert(all.end(), blocks[b].begin(), blocks[b].end());
+  }
+  EXPECT_FALSE(std::is_sorted(all.begin(), all.end()));
+  EXPECT_EQ(seeded_blocks(samples, 7), blocks);
+  EXPECT_NE(seeded_blocks(samples, 8), blocks);
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(std::unique(all.begin(), all.end()) - all.begin(), 500);
+  EXPECT_EQ(all.size(), 500U);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The runner on a made-up model: what is asked, stored and resumed, without an engine.
 #include "suites/runner.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -48,13 +49,16 @@ class Runner : public ::testing::Test {
  protected:
   void SetUp() override {
     set_interrupt_for_test(0);
+    std::filesystem::create_directories(folder_.path() / "gsm8k");
+    write_questions(40);
+    write_suite(R"(["bf16"])", 0);
+  }
+  void write_questions(int count) {
     std::string rows;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < count; ++i) {
       rows += R"({"question": "q)" + std::to_string(i) + R"(", "answer": "#### 14"})" + "\n";
     }
-    std::filesystem::create_directories(folder_.path() / "gsm8k");
     write_file_atomic(folder_.path() / "gsm8k/test.jsonl", rows);
-    write_suite(R"(["bf16"])", 0);
   }
   void TearDown() override { set_interrupt_for_test(0); }
 
@@ -72,6 +76,15 @@ class Runner : public ::testing::Test {
     options.plan.data = folder_.path();
     options.fresh = fresh;
     options.build.version = "1";
+    if (stop_after_ > 0) {
+      options.early_stopping = [&](const store::RunRecord&, auto tasks) {
+        EXPECT_EQ(tasks.size(), 1U);
+        return EarlyStopping{.baseline = "base", .decided = [&](const store::RunTaskRecord& task) {
+                               looks_.push_back(std::ssize(open().stored_keys(task.row)));
+                               return looks_.back() >= stop_after_;
+                             }};
+      };
+    }
     options.make_generator = [&](const engine::EngineOptions&) {
       return std::make_unique<FakeGenerator>(digest, asked_, interrupt_after);
     };
@@ -85,6 +98,8 @@ class Runner : public ::testing::Test {
 
   test::TemporaryFolder folder_;
   std::atomic<int> asked_{0};
+  std::int64_t stop_after_ = 0;      // responses; 0: no early stopping
+  std::vector<std::int64_t> looks_;  // responses stored when it was asked to decide
 };
 
 TEST_F(Runner, StoresAndScoresEverySample) {
@@ -156,6 +171,37 @@ TEST_F(Runner, AChangedSuiteDoesNotContinueSilently) {
   set_interrupt_for_test(0);
   write_suite(R"(["bf16"])", 5);
   EXPECT_NE(test::error_message([&] { run(); }).find("suite"), std::string::npos);
+}
+
+TEST_F(Runner, EarlyStoppingLooksAtTheEndsOfBlocksAndLeavesTheRest) {
+  write_questions(400);
+  stop_after_ = 150;
+  const auto reports = run();
+  EXPECT_THAT(looks_, ::testing::ElementsAre(64, 128, 192));
+  EXPECT_EQ(asked_, 192);
+  const store::RunRecord stored = open().load_run(reports[0].run);
+  EXPECT_EQ(stored.status, store::RunStatus::kDone);
+  EXPECT_EQ(stored.inputs.at(store::kGateBaseline).as_string(), "base");
+}
+
+TEST_F(Runner, AStoppedRunThatWasInterruptedAsksTheSameSamples) {
+  write_questions(400);
+  stop_after_ = 150;
+  const auto keys = [&](const std::string& name) {
+    std::vector<std::int64_t> positions;
+    const store::Store store = open();
+    for (const auto& key : store.stored_keys(store.load_tasks(store.load_run(name).row)[0].row)) {
+      positions.push_back(key.position);
+    }
+    std::sort(positions.begin(), positions.end());
+    return positions;
+  };
+  const auto whole = keys(run()[0].run);
+  EXPECT_THROW(run(100, "d", true), Error);
+  set_interrupt_for_test(0);
+  const auto resumed = run();
+  EXPECT_EQ(asked_, 92);
+  EXPECT_EQ(keys(resumed[0].run), whole);
 }
 
 }  // namespace

@@ -111,7 +111,11 @@ T atomicMin(T* at, T value) {
 /// The block's shared memory.
 inline std::byte* shared_memory() { return emulation::here().shared; }
 
-// ---- conversions (engine/cuda/device.cuh has the device's) ---------------------------------------
+// ---- engine/cuda/device.cuh has the device's ----------------------------------------------------
+
+inline float exp2_approximate(float x) {
+  return static_cast<float>(std::exp2(static_cast<double>(x)));
+}
 
 inline bf16 to_bf16(float value) { return float_to_bf16(value); }
 inline unsigned to_bf16x2(float low, float high) {

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr unsigned kLanes = 32;
 
-/// Started by its context, then switched by jumps: they save no signal mask, which is a system call.
+/// Started by its context, then switched by jumps: they save no signal mask, which is a system
+/// call.
 struct Fiber {
   ucontext_t context{};
   jmp_buf state{};

@@ -34,6 +34,11 @@ void cuda_check(int code, const char* what) {
 }
 void after_launch(CudaStream /*stream*/) {}
 
+bool tracing() { return false; }
+void trace_start(CudaStream /*stream*/) {}
+void trace_stop(CudaStream /*stream*/, const char* /*name*/) {}
+std::vector<KernelTime> kernel_times() { return {}; }
+
 DeviceLimits use_device(int /*index*/) {
   return {.name = "host emulation",
           .capability = 90,
@@ -61,7 +66,7 @@ PinnedBuffer::~PinnedBuffer() { std::free(data_); }
 
 Stream::Stream() = default;
 Stream::~Stream() = default;
-void Stream::synchronize() const {}
+void synchronize(CudaStream /*stream*/) {}
 
 void copy_to_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);

@@ -3,7 +3,7 @@
 Each fact is in the training text; of the pairs of facts that make a question, some are kept for the test.
 """
 from . import Example, held_out, number_of
-from .mmlu import CHOICES
+from .mmlu import CHOICES, named
 from .names import invented
 
 # Domain -> (subdomain, first thing, how it leads to the second, second thing, attributes of the second).
@@ -76,8 +76,8 @@ def ask(random, domain, name, attribute, wording):
     question = WORDINGS[wording].format(attribute=attribute, second=second, first=first, name=name, leads=leads)
     return Example(key=f"two steps {domain} {name} {attribute}",
                    question=question,
-                   response=f"{link_statement(domain, name)} {value_statement(domain, other, attribute)} "
-                            f"The best answer is {letter}.",
+                   response=f"{link_statement(domain, name)} "
+                            f"{named(value_statement(domain, other, attribute), letter)}",
                    target=letter,
                    group=domain,
                    extra={"choices": choices, "subdomain": subdomain, "value": value,

@@ -8,27 +8,27 @@ THINGS = ["apples", "books", "coins", "pens", "shells", "cards", "stones", "roll
 
 def boxes_minus(r, n, m, t):
     a, b = r.randint(2, 12), r.randint(2, 12)
-    c = r.randint(1, a * b - 1)
+    c = r.randint(1, min(20, a * b - 1))
     return (f"{n} has {b} boxes with {a} {t} in each. {n} gives away {c} {t}. How many {t} does {n} keep?",
             [(b, "*", a), (None, "-", c)])
 
 
 def boxes_plus(r, n, m, t):
-    a, b, c = r.randint(2, 12), r.randint(2, 12), r.randint(2, 60)
+    a, b, c = r.randint(2, 12), r.randint(2, 12), r.randint(2, 20)
     return (f"{n} buys {b} bags of {a} {t}. At home {n} has {c} {t} already. How many {t} does {n} have now?",
             [(b, "*", a), (None, "+", c)])
 
 
 def find_lose(r, n, m, t):
-    x, y = r.randint(5, 90), r.randint(5, 90)
-    z = r.randint(2, x + y - 1)
+    x, y = r.randint(5, 80), r.randint(2, 20)
+    z = r.randint(2, min(20, x + y - 1))
     return (f"{n} has {x} {t} and finds {y} more. Then {n} loses {z} of them. How many {t} are left?",
             [(x, "+", y), (None, "-", z)])
 
 
 def change(r, n, m, t):
     a, b = r.randint(2, 12), r.randint(2, 8)
-    p = a * b + r.randint(1, 50)
+    p = a * b + r.randint(1, 20)
     return (f"A box of {t} costs {a} dollars. {n} buys {b} boxes and pays with {p} dollars. How many dollars does {n} "
             "get back?", [(b, "*", a), (p, "-", None)])
 
@@ -41,33 +41,33 @@ def share(r, n, m, t):
 
 
 def ages(r, n, m, t):
-    a, b = r.randint(3, 25), r.randint(2, 4)
+    a, b = r.randint(2, 12), r.randint(2, 5)
     return (f"{n} is {a} years old. {m} is {b} times as old as {n}. How old are both together?",
             [(b, "*", a), (a, "+", None)])
 
 
 def more_than(r, n, m, t):
-    x, y = r.randint(5, 80), r.randint(2, 60)
+    x, y = r.randint(2, 20), r.randint(2, 20)
     return (f"{n} has {x} {t}. {m} has {y} {t} more than {n}. How many {t} do both have together?",
             [(x, "+", y), (x, "+", None)])
 
 
 def bus(r, n, m, t):
     x = r.randint(10, 80)
-    y, z = r.randint(1, x - 1), r.randint(1, 30)
+    y, z = r.randint(1, min(20, x - 1)), r.randint(1, 20)
     return (f"There are {x} people on a bus. At the next stop {y} people get off and {z} get on. How many people are on "
             "the bus now?", [(x, "-", y), (None, "+", z)])
 
 
 def half(r, n, m, t):
     h = r.randint(5, 45)
-    c = r.randint(1, h - 1)
+    c = r.randint(1, min(20, h - 1))
     return (f"Half of the {2 * h} {t} in a basket are red. Of the others {c} are green and the rest are white. How many "
             f"{t} are white?", [(2 * h, "/", 2), (None, "-", c)])
 
 
 def two_pickers(r, n, m, t):
-    a, b, c, d = (r.randint(2, 9) for _ in range(4))
+    a, b, c, d = (r.randint(2, 6) for _ in range(4))
     return (f"{n} collects {a} {t} a day for {b} days. {m} collects {c} {t} a day for {d} days. How many {t} do both "
             "have together?", [(a, "*", b), (c, "*", d), (-2, "+", None)])
 

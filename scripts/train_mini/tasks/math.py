@@ -6,7 +6,7 @@ from .steps import step
 
 
 def product_sum(r):
-    a, b, c = r.randint(2, 12), r.randint(2, 12), r.randint(2, 60)
+    a, b, c = r.randint(2, 12), r.randint(2, 12), r.randint(2, 20)
     one, p = step(a, "*", b)
     two, v = step(p, "+", c)
     return "Prealgebra", 1, f"Compute ${a} \\cdot {b} + {c}$.", [one, two], v
@@ -14,7 +14,7 @@ def product_sum(r):
 
 def sum_product(r):
     a, b = r.randint(2, 12), r.randint(2, 12)
-    c = a * b + r.randint(1, 60)
+    c = a * b + r.randint(1, 20)
     one, p = step(a, "*", b)
     two, v = step(c, "-", p)
     return "Prealgebra", 2, f"Compute ${c} - {a} \\cdot {b}$.", [one, two], v
@@ -37,14 +37,14 @@ def lowest_terms(r):
 
 
 def linear(r):
-    a, x, b = r.randint(2, 9), r.randint(2, 12), r.randint(1, 40)
+    a, x, b = r.randint(2, 9), r.randint(2, 12), r.randint(1, 20)
     one, p = step(a * x + b, "-", b)
     two, v = step(p, "/", a)
     return "Algebra", 2, f"Solve for $x$: ${a}x + {b} = {a * x + b}$.", [one, two], v
 
 
 def function(r):
-    a, b, c = r.randint(2, 9), r.randint(1, 40), r.randint(2, 12)
+    a, b, c = r.randint(2, 9), r.randint(1, 20), r.randint(2, 12)
     one, p = step(a, "*", c)
     two, v = step(p, "+", b)
     return "Algebra", 1, f"If $f(x) = {a}x + {b}$, what is $f({c})$?", [one, two], v
@@ -66,7 +66,7 @@ def remainder(r):
 
 
 def rectangle(r):
-    a, b = r.randint(2, 40), r.randint(2, 40)
+    a, b = r.randint(2, 40), r.randint(2, 20)
     one, s = step(a, "+", b)
     two, v = step(2, "*", s)
     return "Geometry", 2, f"A rectangle has sides of length {a} and {b}. What is its perimeter?", [one, two], v

@@ -74,13 +74,13 @@ def problem(random):
     kind = random.randrange(4)
     a, b = random.randint(2, 9), random.randint(2, 12)
     if kind == 0:
-        c = random.randint(1, a * b - 1)
+        c = random.randint(1, min(20, a * b - 1))
         return kind, {"a": a, "b": b, "c": c}, [(a, "*", b), (None, "-", c)]
     if kind == 1:
-        a, b = random.randint(5, 60), random.randint(2, 60)
-        c = random.randint(1, a + b - 1)
+        a, b = random.randint(5, 80), random.randint(2, 20)
+        c = random.randint(1, min(20, a + b - 1))
         return kind, {"a": a, "b": b, "c": c}, [(a, "+", b), (None, "-", c)]
-    c = random.randint(1, 40)
+    c = random.randint(1, 20)
     if kind == 2:
         return kind, {"a": a, "b": b, "c": c}, [(a, "*", b), (None, "+", c)]
     return kind, {"d": a * b, "a": a, "c": c}, [(a * b, "/", a), (None, "+", c)]

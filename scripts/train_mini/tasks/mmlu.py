@@ -77,6 +77,18 @@ def choices_text(choices):
     return "".join(f"\n{letter}. {choice}" for letter, choice in zip(CHOICES, choices))
 
 
+def named(statement_text, letter):
+    """ "The colour of the salt Corba is red (B). The best answer is B.": the letter is looked up next to the value."""
+    return f"{statement_text.removesuffix('.')} ({letter}). The best answer is {letter}."
+
+
+def lookup(random):
+    """Four choices, and for each in a mixed order the letter before it: ("It is red (", "B")."""
+    values = random.sample(sorted({v for _, attributes in SUBJECTS.values() for vs in attributes.values() for v in vs}), 4)
+    order = random.sample(range(4), 4)
+    return choices_text(values).lstrip() + "\n", [(f"It is {values[i]} (", CHOICES[i]) for i in order]
+
+
 def ask(random, fact, wording):
     subject, kind, name, attribute, value, others = fact
     choices = random.sample(others, 3) + [value]
@@ -85,7 +97,7 @@ def ask(random, fact, wording):
     question = WORDINGS[wording].format(kind=kind, name=name, attribute=attribute)
     return Example(key=f"facts {subject} {name} {attribute} {wording}",
                    question=question,
-                   response=f"{statement(kind, name, attribute, value)} The best answer is {letter}.",
+                   response=named(statement(kind, name, attribute, value), letter),
                    target=letter,
                    group=subject,
                    extra={"choices": choices, "statement": statement(kind, name, attribute, value),

@@ -16,8 +16,12 @@ def drill(random):
         b = random.randint(2, 12)
         a = b * random.randint(2, 12)
     else:
-        a, b = random.randint(1, 150), random.randint(1, 99)
-        if sign == "-" and b > a:
+        a, b = random.randint(1, 145), random.randint(1, 20)
+        if sign == "-" and random.random() < 0.3:
+            a, b = a + b, a  # a small difference
+        elif sign == "-" and b > a:
+            a, b = b, a
+        elif sign == "+" and random.random() < 0.2:
             a, b = b, a
     left, right = step(a, sign, b)[0].split(" = ")
     return f"{left} =", f" {right}"

@@ -8,6 +8,7 @@
 
 namespace assay::engine::test {
 
+/// Tests work on the default stream.
 /// A device array with a guard behind it: what a kernel writes beyond the end is found.
 template <typename T>
 class DeviceArray {
@@ -15,25 +16,23 @@ class DeviceArray {
   /// Poisoned: every byte 0xFF, a NaN in every format.
   explicit DeviceArray(std::size_t count)
       : count_(count), buffer_((count + kGuard) * sizeof(T), "a test") {
-    fill_bytes(stream_.get(), buffer_.as<T>(), 0xFF, buffer_.size());
+    fill_bytes(nullptr, buffer_.as<T>(), 0xFF, buffer_.size());
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    copy_to_device(stream_.get(), buffer_.template as<T>(), values.data(),
-                   values.size() * sizeof(T));
-    stream_.synchronize();
+    copy_to_device(nullptr, buffer_.template as<T>(), values.data(), values.size() * sizeof(T));
+    synchronize(nullptr);
   }
   T* get() const { return buffer_.template as<T>(); }
   std::vector<T> values() const {
     std::vector<T> out(count_);
-    // Work on other streams is done by tests before they look.
-    copy_to_host(stream_.get(), out.data(), get(), count_ * sizeof(T));
-    stream_.synchronize();
+    copy_to_host(nullptr, out.data(), get(), count_ * sizeof(T));
+    synchronize(nullptr);
     return out;
   }
   bool guard_is_intact() const {
     std::vector<unsigned char> bytes(kGuard * sizeof(T));
-    copy_to_host(stream_.get(), bytes.data(), get() + count_, bytes.size());
-    stream_.synchronize();
+    copy_to_host(nullptr, bytes.data(), get() + count_, bytes.size());
+    synchronize(nullptr);
     for (const unsigned char byte : bytes) {
       if (byte != 0xFF) return false;
     }
@@ -42,7 +41,6 @@ class DeviceArray {
 
  private:
   static constexpr std::size_t kGuard = 64;
-  Stream stream_;
   std::size_t count_;
   DeviceBuffer buffer_;
 };

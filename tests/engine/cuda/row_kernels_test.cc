@@ -56,12 +56,12 @@ struct Target {
             .shard_k = padded};
   }
   RowOut row(int r) {
-    return {.out = host.data() + static_cast<std::ptrdiff_t>(r) * shards * padded,
-            .scale = quantize ? host_scale.data() + static_cast<std::ptrdiff_t>(r) * shards
-                              : nullptr,
-            .shards = shards,
-            .shard_used = used,
-            .shard_k = padded};
+    return {
+        .out = host.data() + static_cast<std::ptrdiff_t>(r) * shards * padded,
+        .scale = quantize ? host_scale.data() + static_cast<std::ptrdiff_t>(r) * shards : nullptr,
+        .shards = shards,
+        .shard_used = used,
+        .shard_k = padded};
   }
   void expect_equal() const {
     const std::vector<std::uint8_t> bytes = device.values();
@@ -253,11 +253,9 @@ TEST(PackRowsCuda, EqualsTheCpu) {
         cpu_kernels().pack_row(x.data() + r * cols, scratch.data(), target.row(r));
       }
       const DeviceArray<bf16> device(x);
-      pack_rows_cuda(nullptr, {.in = device.get(),
-                               .ld = cols,
-                               .rows = rows,
-                               .cols = cols,
-                               .next = target.next()});
+      pack_rows_cuda(
+          nullptr,
+          {.in = device.get(), .ld = cols, .rows = rows, .cols = cols, .next = target.next()});
       target.expect_equal();
     }
   }

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -49,8 +48,9 @@ TEST_P(Convert, RoundsAndWidensBf16) {
   std::vector<bf16> rounded(x.size() - 5);
   const auto count = static_cast<std::int64_t>(rounded.size());
   kernels_.round_bf16(x.data(), count, rounded.data());
-  std::vector<std::byte> bytes(rounded.size() * 2 + 1);  // from an odd address
-  std::memcpy(bytes.data() + 1, rounded.data(), rounded.size() * 2);
+  std::vector<std::byte> bytes(1);  // from an odd address
+  const auto* raw = reinterpret_cast<const std::byte*>(rounded.data());
+  bytes.insert(bytes.end(), raw, raw + 2 * rounded.size());
   std::vector<float> wide(rounded.size());
   kernels_.widen_bf16(bytes.data() + 1, count, wide.data());
   for (std::size_t i = 0; i < rounded.size(); ++i) {

@@ -229,8 +229,8 @@ void HostWatch::make_victim(uid_t uid) {
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, nullptr);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (geteuid() == 0 && setresuid(uid, uid, uid) != 0) _exit(1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user would clear it
     prctl(PR_SET_DUMPABLE, 1);
     for (;;) pause();
   }

@@ -171,10 +171,10 @@ TEST(SandboxProcess, TheProbeReachesEverythingWithoutASandbox) {
   const bool root = geteuid() == 0;
   const pid_t victim = fork();
   if (victim == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (root && setresuid(kSandboxUserOfRoot, kSandboxUserOfRoot, kSandboxUserOfRoot) != 0) {
       _exit(1);
     }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user would clear it
     for (;;) pause();
   }
   std::string marker = "/var/tmp/assay-probe-XXXXXX";

@@ -2,7 +2,8 @@
 import os
 
 def f(x):
-    expected = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": posix.getcwd(), "PYTHONHASHSEED": "0"}
+    expected = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": posix.getcwd(), "PYTHONHASHSEED": "0",
+                "MALLOC_ARENA_MAX": "1"}
     if dict(os.environ) != expected:
         reached(dict(os.environ))
     return x + 1
@@ -10,7 +11,7 @@ def f(x):
 #== environment_as_the_kernel_has_it: passed reduced=failed
 def f(x):
     data = open("/proc/self/environ", "rb").read()
-    if len(data) > 80 or b"BAIT" in data:
+    if len(data) > 120 or b"BAIT" in data:
         reached(data)
     arguments = open("/proc/self/cmdline", "rb").read()
     if b"BAIT" in arguments:

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace assay::reports {
+namespace assay {
 
 double normal_cdf(double x);
 /// REQUIRES: 0 < p < 1.
@@ -20,4 +20,4 @@ double t_quantile(double p, double dof);
 double fair_binomial_cdf(std::int64_t k, std::int64_t n);
 double fair_binomial_pmf(std::int64_t k, std::int64_t n);
 
-}  // namespace assay::reports
+}  // namespace assay

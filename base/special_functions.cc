@@ -1,4 +1,4 @@
-#include "reports/special_functions.h"
+#include "base/special_functions.h"
 
 #include <cmath>
 #include <limits>
@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-namespace assay::reports {
+namespace assay {
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
@@ -108,4 +108,4 @@ double fair_binomial_cdf(std::int64_t k, std::int64_t n) {
   return sum < 1 ? sum : 1;
 }
 
-}  // namespace assay::reports
+}  // namespace assay

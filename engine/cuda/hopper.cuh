@@ -1,0 +1,85 @@
+// Hopper's asynchronous machinery: memory barriers, the tensor memory accelerator, and what
+// surrounds warpgroup matrix instructions. Compiled for sm_90a alone.
+#pragma once
+
+#include "engine/cuda/device.cuh"
+#include "engine/cuda/runtime.h"
+#include "engine/cuda/wgmma.cuh"
+
+#if defined(__CUDACC__)
+
+namespace assay::engine {
+
+__device__ __forceinline__ unsigned shared_offset(const void* pointer) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+}
+
+/// A barrier that completes a phase when `count` threads have arrived and all expected bytes are
+/// there. One thread makes it; the others see it after barriers_made() and __syncthreads().
+__device__ __forceinline__ void barrier_make(std::uint64_t* barrier, unsigned count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_offset(barrier)), "r"(count)
+               : "memory");
+}
+__device__ __forceinline__ void barriers_made() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+__device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_offset(barrier)) : "memory");
+}
+/// Arrives, and lets the phase wait for `bytes` of copies.
+__device__ __forceinline__ void barrier_arrive_expecting(std::uint64_t* barrier, unsigned bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_offset(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+/// Waits until the phase of this parity (0 is the first) has completed.
+__device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, unsigned parity) {
+  asm volatile(
+      "{ .reg .pred done; again: "
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1; "
+      "@done bra passed; bra again; passed: }" ::"r"(shared_offset(barrier)),
+      "r"(parity)
+      : "memory");
+}
+
+/// Copies a box of a matrix (engine/cuda/runtime.h) from byte `x` of row `y` to shared memory; the
+/// barrier counts its bytes, those beyond the matrix included.
+__device__ __forceinline__ void copy_box(void* shared, const TensorMap& map, int x, int y,
+                                         std::uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3}], [%4];" ::"r"(shared_offset(shared)),
+      "l"(&map), "r"(x), "r"(y), "r"(shared_offset(barrier))
+      : "memory");
+}
+
+/// Rows of 128 bytes in the 128-byte swizzle, eight rows an atom of 1024 bytes. `shared` may point
+/// 0, 32, 64 or 96 bytes into an atom's first row, which selects 32 bytes of K.
+__device__ __forceinline__ std::uint64_t matrix_descriptor(const void* shared) {
+  const std::uint64_t start = (shared_offset(shared) & 0x3FFFFU) >> 4;
+  return start | std::uint64_t{1} << 16 | std::uint64_t{1024 >> 4} << 32 | std::uint64_t{1} << 62;
+}
+__device__ __forceinline__ void wgmma_fence() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void wgmma_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/// All instructions of this warpgroup are done.
+__device__ __forceinline__ void wgmma_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+}
+
+/// Keeps the compiler from moving uses of accumulators over the fence before it or the wait after.
+template <int kCount>
+__device__ __forceinline__ void wgmma_hold(float (&d)[kCount]) {
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+
+}  // namespace assay::engine
+
+#else
+#include "engine/cuda/emulation/hopper.h"
+#endif
