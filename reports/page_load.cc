@@ -125,6 +125,11 @@ std::vector<LoadedTask> load_page_tasks(const store::Store& store,
   }
   load_some(store, out, first, leaders);
   load_some(store, out, rest, leaders);
+  for (LoadedTask& task : out) {
+    task.stopped_early =
+        runs[task.run].inputs.find(store::kGateBaseline) != nullptr &&
+        std::ssize(task.data.scores.rows) < task.data.task.items * task.data.task.repeats;
+  }
   return out;
 }
 

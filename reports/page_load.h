@@ -11,9 +11,10 @@ namespace assay::reports {
 
 /// One task of one run with all its metrics.
 struct LoadedTask {
-  std::size_t run = 0;  // index in the list that was loaded
-  std::string label;    // "gsm8k@assay"
-  TaskData data;        // rows in the order (item, repeat)
+  std::size_t run = 0;         // index in the list that was loaded
+  std::string label;           // "gsm8k@assay"
+  bool stopped_early = false;  // by `assay run --gate`: some of its items were not asked
+  TaskData data;               // rows in the order (item, repeat)
   MetricFrame frame;
   std::vector<std::string> groups;  // names, by their number in the frame
   /// Another task of the list with the same items, whose `data.items` stand for this one's, which

@@ -1,11 +1,11 @@
 #include "reports/page_pairs.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "reports/compare.h"
 #include "reports/hypothesis.h"
 
 namespace assay::reports {
@@ -14,23 +14,20 @@ namespace {
 constexpr double kAlpha = 0.05;
 constexpr double kPower = 0.8;
 
-std::string why_incomparable(const store::RunTaskRecord& a, const store::RunTaskRecord& b) {
-  if (a.protocol_version != b.protocol_version) {
-    return fmt::format("protocol version {} and {}", a.protocol_version, b.protocol_version);
-  }
-  if (a.split != b.split) return "split " + escaped(a.split) + " and " + escaped(b.split);
-  if (a.dataset_digest != b.dataset_digest) {
-    return fmt::format("data set {:.12} and {:.12}", a.dataset_digest, b.dataset_digest);
-  }
-  if (a.prompts_digest != b.prompts_digest) return "files of prompts differ";
-  if (!(a.definition == b.definition)) {
-    return "protocol settings differ (" +
-           escaped(store::changed_inputs(a.definition, b.definition)) + ")";
-  }
-  if (a.metrics != b.metrics) return "metrics differ";
-  if (a.scorer != b.scorer || a.scorer_version != b.scorer_version) {
-    return "scored by " + escaped(a.scorer + " " + a.scorer_version) + " and " +
-           escaped(b.scorer + " " + b.scorer_version);
+/// "" when the two can be paired.
+std::string why_incomparable(const LoadedTask& a, const LoadedTask& b) {
+  // How much there is of a task that a gate stopped depends on its answers; the plain difference
+  // over what was asked would be biased, and `assay compare` has the corrected one.
+  if (a.stopped_early) return "the reference was stopped early (assay run --gate)";
+  if (b.stopped_early) return "stopped early (assay run --gate); see assay compare";
+  try {
+    check_same_task(a.data.task, b.data.task);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kIncomparable) throw;
+    const std::string message = error.what();
+    constexpr std::string_view kStart = "cannot be paired: ";
+    const std::size_t at = message.find(kStart);
+    return at == std::string::npos ? message : message.substr(at + kStart.size());
   }
   return "";
 }
@@ -211,7 +208,7 @@ PageValue group_value(const LoadedTask& task, std::size_t metric, std::uint32_t 
 PagePair pair_tasks(const store::Store& store, const LoadedTask& reference,
                     const LoadedTask& other) {
   PagePair out;
-  out.incomparable = why_incomparable(reference.data.task, other.data.task);
+  out.incomparable = why_incomparable(reference, other);
   if (!out.incomparable.empty()) return out;
   if (same_items(reference, other)) return compare_same(store, reference, other);
   const std::vector<std::int64_t> gone = unshared_items(reference, other);

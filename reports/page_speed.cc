@@ -151,9 +151,10 @@ void add_trends(const store::Store& store, const std::vector<store::RunRecord>& 
     for (auto run = all.rbegin(); run != all.rend(); ++run) {
       if (!same_line(*run, shown) || run->status != store::RunStatus::kDone) continue;
       for (const store::RunTaskRecord& other : store.load_tasks(run->row)) {
-        const bool same = task_label(other) == task.label && !other.metrics.empty() &&
-                          other.dataset_digest == task.data.task.dataset_digest &&
-                          other.definition == task.data.task.definition;
+        const bool same =
+            task_label(other) == task.label && !other.metrics.empty() &&
+            other.dataset_digest == task.data.task.dataset_digest &&
+            other.definition.dump_canonical() == task.data.task.definition.dump_canonical();
         if (!same || all.size() == runs.size() || read >= kMaxTrendRuns) continue;
         ++read;
         trend.metric = other.metrics.front().name;

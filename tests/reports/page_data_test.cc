@@ -73,6 +73,21 @@ TEST_F(PageDataTest, WhatCannotBePairedSaysWhy) {
   EXPECT_TRUE(page.common_tasks.empty());
 }
 
+// The plain difference over the items that a gate happened to ask would be biased.
+TEST_F(PageDataTest, ARunThatAGateStoppedShowsNoDifference) {
+  const store::RunRecord base = add_run("bf16", "110011");
+  store::RunRecord head = test::example_run("fp8");
+  head.inputs.set(store::kGateBaseline, base.name);
+  head = store_.load_run(store_.create_run(head, std::vector{test::example_task("gsm8k", 6)}));
+  store::RunWriter writer(store_, head.row, head.machine);
+  std::vector<store::SampleRecord> samples = {test::example_sample(0, false)};
+  writer.add(store_.load_tasks(head.row)[0].row, samples);
+  writer.finish(store::RunStatus::kDone);
+  const Page page = load_page(store_, {.runs = {base.name, head.name}});
+  EXPECT_FALSE(page.metrics.at(0).differences[1]);
+  EXPECT_THAT(page.metrics[0].incomparable[1], ::testing::HasSubstr("stopped early"));
+}
+
 TEST_F(PageDataTest, ChangedVerdictsComeFirstThenFailures) {
   const store::RunRecord base = add_run("bf16", "1101");
   const store::RunRecord head = add_run("fp8", "1100");
