@@ -110,7 +110,7 @@ TEST(LogitsCuda, ADrawHasTheDistributionOfItsWeights) {
   std::vector<LogitAsk> asks;
   std::vector<float> rows;
   for (std::uint32_t i = 0; i < 64; ++i) {
-    asks.push_back({.samples = 1, .per_degree = 1.44269504F, .draw = i << 18});
+    asks.push_back({.samples = 1, .per_degree = 1.44269504F, .draw = (i << 18) + (1U << 17)});
     rows.insert(rows.end(), logits.begin(), logits.end());
   }
   std::map<int, int> counts;

@@ -215,18 +215,21 @@ TEST(WholeModelCuda, TensorCoresAgreeWithTheCpuAndResultsDoNotDependOnTheBatch) 
     const char* setting;
     KvType kv;
     const char* gemm;
+    // Random weights make flat distributions: one BF16 rounding of a value near one is 4e-3. FP8
+    // sums of 13 fraction bits (2^-12 of their size) move one activation in some hundred across a
+    // boundary between E4M3 codes, which are 2^-4 apart, and 136 inputs do not average that out.
+    double tolerance = 8e-3;
   } cases[] = {{"bf16", KvType::kBf16, "mma"},
                {"fp8", KvType::kFp8, "mma"},
                {"bf16", KvType::kFp8, "wgmma"},
-               {"fp8", KvType::kFp8, "wgmma"}};
-  for (const auto& [name, kv, gemm] : cases) {
+               {"fp8", KvType::kFp8, "wgmma", 5e-2}};
+  for (const auto& [name, kv, gemm, tolerance] : cases) {
     if (std::string_view(gemm) == "wgmma" && use_device(0).capability != 90) continue;
     const PrecisionSetting& setting = find_setting(name);
     const Answers together = on_cuda(config, setting, kv, all, {gemm, "tensor"});
     const double difference = largest_difference(together, on_cpu(config, setting, kv, all), all);
     fmt::print("{} {}: largest difference of a log-probability {:.2e}\n", name, gemm, difference);
-    // Random weights make flat distributions: one BF16 rounding of a value near one is 4e-3.
-    EXPECT_LT(difference, 8e-3) << name << " " << gemm;
+    EXPECT_LT(difference, tolerance) << name << " " << gemm;
     expect_same(on_cuda(config, setting, kv, all,
                         {.gemm = gemm, .attention = "tensor", .batch = 1, .rows = 8}),
                 together, std::string(name) + " alone");
