@@ -117,6 +117,17 @@ std::string read_file_gunzip(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 void write_file_atomic(const fs::path& path, std::string_view content) {
+  std::error_code ignored;
+  const fs::file_status target = fs::status(path, ignored);
+  if (fs::exists(target) && !fs::is_regular_file(target) && !fs::is_directory(target)) {
+    // A device or a pipe: renaming a file over /dev/null would break the machine.
+    const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd.get() < 0) {
+      throw_environment("{}: cannot be written: {}", shown(path), std::strerror(errno));
+    }
+    write_all(fd, content, path);
+    return;
+  }
   fs::path temporary = path;
   temporary += fmt::format(".tmp{}", ::getpid());
   try {

@@ -21,7 +21,8 @@ std::string read_file(const std::filesystem::path& path,
 std::string read_file_gunzip(const std::filesystem::path& path,
                              std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
-/// Writes beside the target, flushes to disk, renames. A crash leaves the old or the new file.
+/// Writes beside the target, flushes to disk, renames. A crash leaves the old or the new file. A
+/// device or a pipe is written to as it is.
 /// Throws: Error(kEnvironment) naming path and reason.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 

@@ -36,6 +36,18 @@ TEST(File, MissingFolderPipeAndOversizeAreNamed) {
   EXPECT_NE(test::error_message([&] { read_file(large, 99); }).find("99"), std::string::npos);
 }
 
+// Renaming a file over a device would break the machine: `--html /dev/null` as root.
+TEST(File, ADeviceIsWrittenToAndStaysADevice) {
+  const test::TemporaryFolder folder;
+  const auto link = folder.path() / "link";
+  std::filesystem::create_symlink("/dev/full", link);
+  EXPECT_NE(test::error_message([&] { write_file_atomic(link, "x"); }).find("link"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  write_file_atomic("/dev/null", "x");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
 TEST(File, GzipIsReadToTheEndOrRefused) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "a.gz";

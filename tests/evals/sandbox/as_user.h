@@ -1,7 +1,8 @@
 // `--as-user`: a test program that root started goes on as an ordinary user, so that both are
-// tested wherever one is.
+// tested wherever one is; and what else the programs of this folder begin with.
 #pragma once
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -21,6 +22,16 @@ inline bool wants_ordinary_user(int argc, char** argv) {
     if (std::string_view(argv[i]) == "--as-user") return true;
   }
   return false;
+}
+
+/// What the caller left open (a test runner's log, say) moves by itself: descriptors of our own
+/// stand in for it, which the spawner inherits and must drop.
+inline void own_descriptors() {
+  const int own = open("/proc/self/exe", O_RDONLY);
+  lseek(own, 7, SEEK_SET);
+  for (int fd = 3; fd < 16; ++fd) {
+    if (fd != own) dup2(own, fd);
+  }
 }
 
 /// Gives up root for good. Ends the program as skipped when it is not root: then the ordinary run

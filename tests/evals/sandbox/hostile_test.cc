@@ -149,6 +149,7 @@ TEST(HostilePrograms, AThousandSamplesLeaveNothing) {
 
 int main(int argc, char** argv) {
   using namespace assay::evals;  // NOLINT(google-build-using-namespace): one function
+  own_descriptors();
   const bool as_user = wants_ordinary_user(argc, argv);
   world().cases = load_hostile_cases(ASSAY_HOSTILE_FOLDER);
   const bool root = geteuid() == 0;
