@@ -23,6 +23,38 @@ std::string task_name(const store::RunTaskRecord& task) { return task.name + "@"
 
 }  // namespace
 
+MetricComparison compare_results(const MetricResult& before, const MetricResult& after,
+                                 const MetricFrame& frame, const std::string& name,
+                                 const CompareOptions& options) {
+  const Estimate change = difference(after.estimate, before.estimate);
+  std::vector<std::uint32_t> clusters;
+  for (const MetricItem& item : frame.items) clusters.push_back(item.cluster);
+  const StandardError error = standard_error(change, clusters);
+  MetricComparison out;
+  out.metric = name;
+  out.baseline = before.estimate.value;
+  out.candidate = after.estimate.value;
+  out.difference = change.value;
+  out.standard_error = error.value;
+  out.interval = t_interval(change.value, error, 1 - options.alpha);
+  out.detectable = minimum_detectable(error.value, options.alpha, options.power);
+  if (before.binary && after.binary && !frame.clustered) {
+    std::int64_t up = 0;
+    std::int64_t down = 0;
+    for (std::size_t i = 0; i < before.values.size(); ++i) {
+      up += after.values[i].value > before.values[i].value ? 1 : 0;
+      down += after.values[i].value < before.values[i].value ? 1 : 0;
+    }
+    out.p = mcnemar(up, down).exact_p;
+    out.method = "exact McNemar";
+  } else {
+    out.p = t_test_p(change.value, error);
+    out.method = "clustered t";
+  }
+  out.p_adjusted = out.p;
+  return out;
+}
+
 void check_same_task(const store::RunTaskRecord& a, const store::RunTaskRecord& b) {
   const std::string name = task_name(a);
   if (a.protocol_version != b.protocol_version) {
@@ -153,35 +185,8 @@ void count_changes(const TaskData& a, const TaskData& b, TaskComparison& out) {
 
 MetricComparison compare_metric(const TaskData& a, const TaskData& b, const MetricFrame& frame,
                                 const std::string& name, const CompareOptions& options) {
-  const MetricResult before = compute_metric(a, frame, name);
-  const MetricResult after = compute_metric(b, frame, name);
-  const Estimate change = difference(after.estimate, before.estimate);
-  std::vector<std::uint32_t> clusters;
-  for (const MetricItem& item : frame.items) clusters.push_back(item.cluster);
-  const StandardError error = standard_error(change, clusters);
-  MetricComparison out;
-  out.metric = name;
-  out.baseline = before.estimate.value;
-  out.candidate = after.estimate.value;
-  out.difference = change.value;
-  out.standard_error = error.value;
-  out.interval = t_interval(change.value, error, 1 - options.alpha);
-  out.detectable = minimum_detectable(error.value, options.alpha, options.power);
-  if (before.binary && after.binary && !frame.clustered) {
-    std::int64_t up = 0;
-    std::int64_t down = 0;
-    for (std::size_t i = 0; i < before.values.size(); ++i) {
-      up += after.values[i].value > before.values[i].value ? 1 : 0;
-      down += after.values[i].value < before.values[i].value ? 1 : 0;
-    }
-    out.p = mcnemar(up, down).exact_p;
-    out.method = "exact McNemar";
-  } else {
-    out.p = t_test_p(change.value, error);
-    out.method = "clustered t";
-  }
-  out.p_adjusted = out.p;
-  return out;
+  return compare_results(compute_metric(a, frame, name), compute_metric(b, frame, name), frame,
+                         name, options);
 }
 
 /// Part of the task was left out by early stopping.

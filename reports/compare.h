@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "reports/hypothesis.h"
+#include "reports/metrics.h"
 #include "reports/statistics.h"
 #include "store/store.h"
 
@@ -43,6 +44,12 @@ struct MetricComparison {
   std::string method;     // "exact McNemar", "clustered t" or "betting, any time"
   double detectable = 0;  // smallest true difference found with the power asked for
 };
+
+/// The paired test of one metric of two runs over the items of `frame`; what `assay compare`, the
+/// gate and the page all show. `p_adjusted` is still `p`.
+MetricComparison compare_results(const MetricResult& before, const MetricResult& after,
+                                 const MetricFrame& frame, const std::string& name,
+                                 const CompareOptions& options);
 
 struct TaskComparison {
   std::string task;  // "gsm8k@assay"

@@ -97,30 +97,16 @@ void count_changes(const LoadedTask& a, const LoadedTask& b, PageDifference& out
 
 void test_change(const MetricResult& before, const MetricResult& after, const MetricFrame& frame,
                  PageDifference& out) {
-  const Estimate change = difference(after.estimate, before.estimate);
-  std::vector<std::uint32_t> clusters;
-  for (const MetricItem& item : frame.items) clusters.push_back(item.cluster);
-  const StandardError error = standard_error(change, clusters);
-  const Interval interval = t_interval(change.value, error, 1 - kAlpha);
-  out.value = change.value;
-  out.low = interval.low;
-  out.high = interval.high;
-  out.standard_error = error.value;
-  out.detectable = minimum_detectable(error.value, kAlpha, kPower);
-  if (before.binary && after.binary && !frame.clustered) {
-    std::int64_t up = 0;
-    std::int64_t down = 0;
-    for (std::size_t i = 0; i < before.values.size(); ++i) {
-      up += after.values[i].value > before.values[i].value ? 1 : 0;
-      down += after.values[i].value < before.values[i].value ? 1 : 0;
-    }
-    out.p = mcnemar(up, down).exact_p;
-    out.method = "exact McNemar";
-  } else {
-    out.p = t_test_p(change.value, error);
-    out.method = "clustered t";
-  }
-  out.p_adjusted = out.p;
+  const MetricComparison test =
+      compare_results(before, after, frame, "", {.alpha = kAlpha, .power = kPower});
+  out.value = test.difference;
+  out.low = test.interval.low;
+  out.high = test.interval.high;
+  out.standard_error = test.standard_error;
+  out.detectable = test.detectable;
+  out.p = test.p;
+  out.method = test.method;
+  out.p_adjusted = test.p_adjusted;
 }
 
 /// Items of one group and their clusters, numbered anew from 0.
