@@ -121,8 +121,8 @@ asio::awaitable<bool> Connection::exchange() {
     if (!has_body) refused = refusal(reader);
   }
   deadline_ = Clock::time_point::max();
-  // What was not read would be taken for the next request.
-  if (!reader.complete() || (refused && refused->status == 400 && reader.fault())) open_ = false;
+  // What was not read, or could be read in two ways, must not be taken for the next request.
+  if (!reader.complete() || reader.fault()) open_ = false;
   if (refused) {
     co_await reply(error_reply(*refused));
   } else {

@@ -188,7 +188,8 @@ TEST_F(Api, EchoedLogprobsScoreAContinuationBitForBit) {
 
 TEST_F(Api, LogprobsAreExactAndOffsetsPointIntoTheText) {
   const Json reply = complete(
-      R"({"prompt": "Q: caf\u00e9", "max_tokens": 8, "temperature": 0, "logprobs": 3, "echo": true})");
+      R"({"prompt": "Q: caf\u00e9", "max_tokens": 8, "temperature": 0, "logprobs": 3,
+          "echo": true})");
   const Json& choice = first_choice(reply);
   const std::u32string text = to_code_points(choice.at("text").as_string());
   const Json& logprobs = choice.at("logprobs");
@@ -294,7 +295,8 @@ TEST_F(Api, PromptsMayBeIdsAndLists) {
 TEST_F(Api, AnUnfinishedAnswerIsContinued) {
   const Json whole = chat(R"({"messages": [{"role": "user", "content": "Hi"},
       {"role": "assistant", "content": "The answer"}], "continue_final_message": true,
-      "add_generation_prompt": false, "max_tokens": 4, "temperature": 0, "return_token_ids": true})");
+      "add_generation_prompt": false, "max_tokens": 4, "temperature": 0,
+      "return_token_ids": true})");
   Request request;
   request.prompt.form = PromptInput::Form::kChat;
   request.prompt.messages = {{.role = "user", .content = "Hi"}};
@@ -391,20 +393,21 @@ TEST_F(Api, WrongParametersAreRefusedByName) {
 }
 
 TEST_F(Api, WrongMessagesAreRefused) {
-  for (
-      const char* bad :
-      {R"({})", R"({"messages": []})", R"({"messages": {}})", R"({"messages": ["Hi"]})",
-       R"({"messages": [{"role": "user"}]})", R"({"messages": [{"role": "king", "content": "x"}]})",
-       R"({"messages": [{"role": "user", "content": 5}]})",
-       R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})",
-       R"({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]})",
-       R"({"messages": [{"role": "user", "content": "x"}], "continue_final_message": true})",
-       R"({"messages": [{"role": "user", "content": "x"}], "add_generation_prompt": false})",
-       R"({"messages": [{"role": "user", "content": "x"}], "tools": [{}]})",
-       R"({"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"})",
-       R"({"messages": [{"role": "user", "content": "x"}], "top_logprobs": 2})",
-       R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 0})",
-       R"({"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json"}})"}) {
+  for (const char* bad :
+       {R"({})", R"({"messages": []})", R"({"messages": {}})", R"({"messages": ["Hi"]})",
+        R"({"messages": [{"role": "user"}]})",
+        R"({"messages": [{"role": "king", "content": "x"}]})",
+        R"({"messages": [{"role": "user", "content": 5}]})",
+        R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})",
+        R"({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]})",
+        R"({"messages": [{"role": "user", "content": "x"}], "continue_final_message": true})",
+        R"({"messages": [{"role": "user", "content": "x"}], "add_generation_prompt": false})",
+        R"({"messages": [{"role": "user", "content": "x"}], "tools": [{}]})",
+        R"({"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"})",
+        R"({"messages": [{"role": "user", "content": "x"}], "top_logprobs": 2})",
+        R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 0})",
+        R"({"messages": [{"role": "user", "content": "x"}],
+           "response_format": {"type": "json"}})"}) {
     refused("/v1/chat/completions", bad);
   }
   // What changes nothing is taken.

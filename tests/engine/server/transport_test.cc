@@ -60,7 +60,8 @@ TEST(Server, AClientThatGoesAwayStopsItsGeneration) {
 }
 
 TEST(Server, AClientThatDoesNotReadIsCutAndHoldsUpNobody) {
-  ScriptedSession session({.text = [](std::int64_t) { return std::string(2000, 'x'); }});
+  ScriptedSession session(
+      {.each = 100us, .text = [](std::int64_t) { return std::string(2000, 'x'); }});
   RunningServer server(session, {.write_time = 300ms});
   RawClient deaf(server.port(), 4096);
   deaf.send(post("/v1/completions", kEndless));
