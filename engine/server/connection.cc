@@ -67,10 +67,13 @@ void Connection::set_deadline(std::chrono::milliseconds from_now) {
 }
 
 asio::awaitable<void> Connection::run() {
-  while (open_) {
-    if (!co_await exchange()) co_return;
+  // GCC 12 makes wrong code of a condition that awaits and then leaves the coroutine; so everywhere
+  // here what is awaited gets a name first.
+  bool usable = true;
+  while (usable && open_) {
+    usable = co_await exchange();
   }
-  co_await linger();
+  if (usable) co_await linger();
 }
 
 asio::awaitable<bool> Connection::wait_for_bytes() {
@@ -101,7 +104,8 @@ std::optional<ApiError> Connection::refusal(const RequestReader& reader) const {
 
 asio::awaitable<bool> Connection::exchange() {
   idle_ = true;
-  if (!co_await wait_for_bytes()) co_return false;
+  const bool is_there = co_await wait_for_bytes();
+  if (!is_there) co_return false;
   idle_ = false;
   begun_ns_ = monotonic_ns();
   RequestReader reader(state_.options.max_body_bytes);

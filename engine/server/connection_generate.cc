@@ -209,7 +209,9 @@ asio::awaitable<void> Connection::follow_stream(Call& call, const PreparedCall& 
   StreamWriter writer(prepared, context, state_.metrics);
   std::vector<Piece> pieces;
   bool begun = false;
-  while (!writer.ended() && co_await next_pieces(call, pieces)) {
+  while (!writer.ended()) {
+    const bool came = co_await next_pieces(call, pieces);
+    if (!came) co_return;
     std::string events;
     std::optional<ApiError> failed;
     for (const Piece& piece : pieces) {
@@ -243,7 +245,8 @@ asio::awaitable<void> Connection::follow_whole(Call& call, const PreparedCall& p
   Usage usage;
   std::size_t logprobs = 0;
   for (std::size_t open = made.size(); open > 0;) {
-    if (!co_await next_pieces(call, pieces)) co_return;
+    const bool came = co_await next_pieces(call, pieces);
+    if (!came) co_return;
     for (Piece& piece : pieces) {
       if (!piece.end) continue;
       if (piece.end->finish_reason == FinishReason::kError) {
