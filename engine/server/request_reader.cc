@@ -29,7 +29,6 @@ std::size_t count(const Fields& fields, http::field name) {
 }
 
 ApiError fault_of(const boost::system::error_code& error) {
-  if (error == http::error::header_limit) return {431, "the header is larger than 64 KiB"};
   if (error == http::error::body_limit) return {413, "the body is larger than this server takes"};
   if (error == http::error::bad_version) return {505, "only HTTP/1.1 and HTTP/1.0 are spoken here"};
   return {400, "the request is not HTTP/1.1: " + error.message()};
@@ -37,18 +36,61 @@ ApiError fault_of(const boost::system::error_code& error) {
 
 }  // namespace
 
+std::optional<std::size_t> HeadScanner::scan(std::string_view bytes) {
+  for (; seen_ < bytes.size(); ++seen_) {
+    const auto byte = static_cast<unsigned char>(bytes[seen_]);
+    const char before = seen_ == 0 ? '\0' : bytes[seen_ - 1];
+    const bool after_line = seen_ > 1 && before == '\n';
+    if ((byte == '\n') != (before == '\r')) {
+      throw ApiError(400, "a line of the header does not end with CR LF");
+    }
+    if (byte == 0x7f || (byte < 0x20 && byte != '\r' && byte != '\n' && byte != '\t')) {
+      throw ApiError(400, "a control character stands in the header");
+    }
+    if (after_line && (byte == ' ' || byte == '\t')) {
+      throw ApiError(400, "a line of the header is folded");
+    }
+    if (byte == '\n' && bytes.substr(0, seen_ + 1).ends_with("\r\n\r\n")) return ++seen_;
+    if (seen_ >= kMaxHeaderBytes) throw ApiError(431, "the header is larger than 64 KiB");
+  }
+  return std::nullopt;
+}
+
 RequestReader::RequestReader(std::size_t max_body) {
-  parser_.header_limit(kMaxHeaderBytes);
+  parser_.header_limit(2 * kMaxHeaderBytes);  // ours is checked before
   parser_.body_limit(max_body);
 }
 
 asio::awaitable<bool> RequestReader::read_head(asio::ip::tcp::socket& socket,
                                                boost::beast::flat_buffer& buffer) {
-  const auto [error, bytes] = co_await http::async_read_header(socket, buffer, parser_, kNoThrow);
-  if (!settle(error)) co_return false;
+  HeadScanner scanner;
+  std::optional<std::size_t> size;
+  while (!size) {
+    try {
+      const auto bytes = buffer.cdata();
+      size = scanner.scan({static_cast<const char*>(bytes.data()), bytes.size()});
+    } catch (const ApiError& error) {
+      fault_ = error;
+    }
+    if (fault_) co_return false;
+    if (size) break;
+    const auto [error, count] = co_await socket.async_read_some(buffer.prepare(4096), kNoThrow);
+    buffer.commit(count);
+    if (error) co_return false;
+  }
+  co_return parse_head(buffer, *size);
+}
+
+bool RequestReader::parse_head(boost::beast::flat_buffer& buffer, std::size_t size) {
+  boost::system::error_code error;
+  const std::size_t used = parser_.put(asio::buffer(buffer.cdata(), size), error);
+  buffer.consume(used);
+  // An empty line before the request is all that came.
+  if (error == http::error::need_more) error = http::error::bad_method;
+  if (!settle(error)) return false;
   take_head();
   check_head();
-  co_return !fault_;
+  return !fault_;
 }
 
 asio::awaitable<bool> RequestReader::read_body(asio::ip::tcp::socket& socket,
@@ -93,6 +135,10 @@ void RequestReader::check_head() {
   }
   if (codings > 0 && (lengths > 0 || old_version())) {
     refuse(400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
+  }
+  const std::string length = field(head, http::field::content_length);
+  if (length.find_first_not_of("0123456789") != std::string::npos) {
+    refuse(400, "Content-Length is not a number");
   }
   if (lengths > 1) refuse(400, "Content-Length stands more than once");
   if (count(head, http::field::host) > 1) refuse(400, "Host stands more than once");

@@ -9,14 +9,28 @@
 #include <boost/beast/http/string_body.hpp>
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 #include "engine/server/http.h"
 
 namespace assay::engine {
 
+inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
+
+/// Looks at the bytes of a header as they come, before any of it is understood.
+class HeadScanner {
+ public:
+  /// `bytes`: all that came so far. Returns the header's size, its empty line included, once it is
+  /// whole. Throws: ApiError(400) for bytes that no header has: control characters, bare line
+  /// ends, folded lines; ApiError(431) beyond 64 KiB.
+  std::optional<std::size_t> scan(std::string_view bytes);
+
+ private:
+  std::size_t seen_ = 0;
+};
+
 class RequestReader {
  public:
-  static constexpr std::size_t kMaxHeaderBytes = 64 << 10;
   static constexpr std::size_t kMaxHeaderLines = 100;
   static constexpr std::size_t kMaxTarget = 8 << 10;
 
@@ -40,6 +54,8 @@ class RequestReader {
   [[nodiscard]] bool complete() const { return parser_.is_done(); }
 
  private:
+  /// Lets the parser have the header, which is whole.
+  bool parse_head(boost::beast::flat_buffer& buffer, std::size_t size);
   /// What the parser lets pass and this server does not.
   void check_head();
   void take_head();

@@ -82,10 +82,11 @@ class RawClient {
           std::string(trim_ascii(lines[i].substr(colon + 1)));
     }
     if (out.status == 100) return reply();
-    if (out.headers["transfer-encoding"] == "chunked") {
+    if (out.headers.contains("transfer-encoding")) {
       out.complete = read_chunks(out.body);
     } else if (out.headers.contains("content-length")) {
-      const auto size = static_cast<std::size_t>(std::atoll(out.headers["content-length"].c_str()));
+      const auto size =
+          static_cast<std::size_t>(std::atoll(out.headers.at("content-length").c_str()));
       while (received_.size() < size && receive()) {
       }
       out.complete = received_.size() >= size;

@@ -88,6 +88,7 @@ class ScriptedSession : public engine::Session {
     for (Stream& stream : dropped) {
       if (!stream.listener) continue;  // its token is on the way
       stream.completion.error = reason;
+      stream.completion.finish_reason = engine::FinishReason::kError;
       stream.listener->on_done(std::move(stream.completion));
     }
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "engine/server/request_reader.h"
 #include "tests/engine/server/running_server.h"
 #include "tests/support/scripted_session.h"
 
@@ -67,7 +68,7 @@ std::vector<Hostile> hostile_heads() {
       {"body beyond the limit", header_with("Content-Length: 9000000\r\n"), 413},
       {"length and chunked", header_with(length + chunked, "0\r\n\r\n"), 400},
       {"chunked and length", header_with(chunked + length, "0\r\n\r\n"), 400},
-      {"chunked twice", header_with(chunked + chunked, "0\r\n\r\n"), 501},
+      {"chunked twice", header_with(chunked + chunked, "0\r\n\r\n"), 400},
       {"unknown coding", header_with("Transfer-Encoding: gzip\r\n"), 501},
       {"hidden chunked", header_with("Transfer-Encoding: xchunked\r\n"), 501},
       {"coding list", header_with("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501},
@@ -79,7 +80,7 @@ std::vector<Hostile> hostile_heads() {
        400},
       {"bad chunk size", header_with(chunked, "zz\r\n{}\r\n0\r\n\r\n"), 400},
       {"negative chunk size", header_with(chunked, "-1\r\n{}\r\n0\r\n\r\n"), 400},
-      {"huge chunk size", header_with(chunked, "ffffffffffffffff\r\n{}"), 0},
+      {"huge chunk size", header_with(chunked, "ffffffffffffffff\r\n{}"), 413},
       {"chunk beyond the limit", header_with(chunked, "900000\r\n{}"), 413},
       {"chunk without its end", header_with(chunked, "2\r\n{}0\r\n\r\n"), 400},
       {"no length", header_with(""), 411},
@@ -108,6 +109,34 @@ std::vector<Hostile> hostile_bodies() {
       {"NUL byte", std::string("{\"prompt\": \"a\0b\"}", 17), 400},
       {"control characters in a name", R"({"prompt": "x", "\u001b[31mred": 1})", 400},
   };
+}
+
+/// What the scanner says of bytes that come in pieces of `step`: "size N", "status N" or "more".
+std::string scanned(std::string_view bytes, std::size_t step) {
+  HeadScanner scanner;
+  try {
+    for (std::size_t size = 0; size < bytes.size();) {
+      size = std::min(bytes.size(), size + step);
+      if (const auto head = scanner.scan(bytes.substr(0, size)))
+        return fmt::format("size {}", *head);
+    }
+  } catch (const ApiError& error) {
+    return fmt::format("status {}", error.status);
+  }
+  return "more";
+}
+
+TEST(HeadScanner, SaysTheSameHoweverTheBytesCome) {
+  for (const Hostile& hostile : hostile_heads()) {
+    const std::string whole = scanned(hostile.bytes, hostile.bytes.size());
+    for (const std::size_t step : {1, 2, 3, 7, 100}) {
+      EXPECT_EQ(scanned(hostile.bytes, step), whole) << hostile.name << " by " << step;
+    }
+  }
+  EXPECT_EQ(scanned("GET / HTTP/1.1\r\nHost: x\r\n\r\nrest", 100), "size 27");
+  EXPECT_EQ(scanned("GET / HTTP/1.1\r\nHost: x\r\n", 100), "more");
+  EXPECT_EQ(scanned("GET / HTTP/1.1\r\n\tHost: x\r\n\r\n", 100), "status 400");
+  EXPECT_EQ(scanned("GET / HTTP/1.1\rHost: x\r\n\r\n", 100), "status 400");
 }
 
 class HostileHttp : public ::testing::Test {
@@ -158,7 +187,10 @@ TEST_F(HostileHttp, NothingIsSmuggledBehindARefusedRequest) {
     client.send(hostile.bytes + hidden);
     client.half_close();
     const RawReply first = client.reply();
-    if (hostile.bytes.starts_with("GET /health") && first.status == 200) continue;
+    if (first.headers.contains("connection") && first.headers.at("connection") == "keep-alive") {
+      EXPECT_STREQ(hostile.name, "chunked with a tab");  // which is no ill form
+      continue;
+    }
     const RawReply second = client.reply();
     EXPECT_EQ(second.body.find("assay_info"), std::string::npos) << hostile.name;
   }
@@ -184,7 +216,8 @@ TEST_F(HostileHttp, ABodyInOddPiecesIsReadWhole) {
   const std::string body = kBody;
   std::string chunks;
   for (const char c : body) chunks += fmt::format("1;ext=\"a\"\r\n{}\r\n", c);
-  EXPECT_EQ(status_of(header_with("Transfer-Encoding: chunked\r\n", chunks + "0\r\n\r\n")), 200);
+  const std::string chunked = header_with("Transfer-Encoding: chunked\r\n", chunks + "0\r\n\r\n");
+  EXPECT_EQ(server_.ask(chunked).status, 200);
   RawClient slow(server_.port());
   for (const char c : post("/v1/completions", body)) slow.send(std::string(1, c));
   EXPECT_EQ(slow.reply().status, 200);

@@ -241,7 +241,7 @@ TEST(Server, WhatAForeignPageMaySendChangesNothing) {
 }
 
 TEST(Server, AFailedRequestIsAnErrorBeforeAndInsideAStream) {
-  ScriptedSession session({});
+  ScriptedSession session({.each = 1ms});
   RunningServer server(session);
   for (const char* body : {R"({"prompt": "fail", "max_tokens": 3})",
                            R"({"prompt": "fail", "max_tokens": 3, "stream": true})"}) {
