@@ -33,6 +33,7 @@ double fma_portable(std::int64_t steps) {
   for (float& sum : sums) sum = 1;
   const float scale = 0.999F;
   for (std::int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
     for (float& sum : sums) sum = sum * scale + scale;
     __asm__ volatile("" : : "g"(&sums[0]) : "memory");
   }
@@ -45,7 +46,9 @@ __attribute__((target("avx2,fma"))) double fma_avx2(std::int64_t steps) {
   for (__m256& sum : sums) sum = _mm256_set1_ps(1);
   const __m256 scale = _mm256_set1_ps(0.999F);
   for (std::int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
     for (__m256& sum : sums) sum = _mm256_fmadd_ps(sum, scale, scale);
+#pragma GCC unroll 12
     for (__m256& sum : sums) keep(sum);
   }
   return 2.0 * 8 * kChains * static_cast<double>(steps);
@@ -56,7 +59,9 @@ __attribute__((target("avx512f"))) double fma_avx512(std::int64_t steps) {
   for (__m512& sum : sums) sum = _mm512_set1_ps(1);
   const __m512 scale = _mm512_set1_ps(0.999F);
   for (std::int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
     for (__m512& sum : sums) sum = _mm512_fmadd_ps(sum, scale, scale);
+#pragma GCC unroll 12
     for (__m512& sum : sums) __asm__ volatile("" : "+v"(sum));
   }
   return 2.0 * 16 * kChains * static_cast<double>(steps);
@@ -67,7 +72,9 @@ __attribute__((target("avx512f,avx512bf16"))) double dot_bf16(std::int64_t steps
   for (__m512& sum : sums) sum = _mm512_set1_ps(1);
   const __m512bh ones = _mm512_cvtne2ps_pbh(_mm512_set1_ps(1e-3F), _mm512_set1_ps(1e-3F));
   for (std::int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
     for (__m512& sum : sums) sum = _mm512_dpbf16_ps(sum, ones, ones);
+#pragma GCC unroll 12
     for (__m512& sum : sums) __asm__ volatile("" : "+v"(sum));
   }
   return 2.0 * 32 * kChains * static_cast<double>(steps);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "suites/interrupt.h"
 
 namespace assay::suites {
@@ -245,7 +246,9 @@ LoadResult run_load(engine::Session& session, const RequestMaker& make, const Lo
   ASSAY_CHECK(plan.requests > 0 || plan.duration_s > 0, "a load without an end");
   ASSAY_CHECK(!open || plan.rate_per_s > 0, "an open loop without a rate");
   ASSAY_CHECK(open || plan.arrivals == Arrivals::kBurst || plan.concurrency > 0, "no slots");
-  return std::make_shared<LoadRun>(session, make, plan, clock)->run();
+  LoadResult out = std::make_shared<LoadRun>(session, make, plan, clock)->run();
+  if (const std::string lost = session.lost(); !lost.empty()) throw_environment("{}", lost);
+  return out;
 }
 
 }  // namespace assay::suites
