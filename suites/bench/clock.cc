@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/clock.h"
 #include "suites/interrupt.h"
 
 namespace assay::suites {
@@ -18,9 +19,7 @@ constexpr unsigned long kTimerSlackNs = 1000;        // the default, 50 us, is m
 
 SteadyLoadClock::SteadyLoadClock() { ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0); }
 
-std::int64_t SteadyLoadClock::now_ns() const {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
+std::int64_t SteadyLoadClock::now_ns() const { return monotonic_ns(); }
 
 void SteadyLoadClock::sleep_until(std::int64_t deadline_ns) {
   for (std::int64_t now = now_ns(); now < deadline_ns && !interrupted(); now = now_ns()) {
