@@ -226,6 +226,15 @@ void describe(LocalModel& model, const Opened& opened, const EngineOptions& opti
   info.detail.set("ranks", options.tp);
   info.detail.set("chat", model.encoder->chat().reason);
   info.detail.set("kv_pages", model.limits.pages);
+  info.detail.set("max_batch", model.limits.batch);
+  // What bounds a step (docs/bench.md): its products, and the bytes of weights it reads. Of an
+  // embedding that is not the output matrix too, a step reads some rows only.
+  const std::int64_t head = opened.config.vocab * opened.config.hidden;
+  const std::int64_t apart = opened.config.tied ? 0 : head;
+  info.detail.set("head_parameters", head);
+  info.detail.set("body_parameters", info.parameters - head - apart);
+  info.detail.set("step_weight_bytes",
+                  info.weight_bytes - apart * static_cast<std::int64_t>(sizeof(bf16)));
 }
 
 }  // namespace
