@@ -1,0 +1,20 @@
+#include "engine/session.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/generators/http/http.h"
+
+namespace assay::engine {
+
+std::unique_ptr<Session> make_session(const EngineOptions& options) {
+  if (options.model.starts_with("replay:")) {
+    throw_input("--model {}: recorded responses have no speed; name a model or a server",
+                escaped(options.model));
+  }
+  if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
+    return make_http_session(options);
+  }
+  throw_input("--model {}: the built-in engine has no session yet", escaped(options.model));
+}
+
+}  // namespace assay::engine
