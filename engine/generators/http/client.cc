@@ -444,8 +444,9 @@ class HttpClient::Impl {
   asio::awaitable<void> check(Endpoint& endpoint) {
     bool alive = false;
     try {
-      const PlainReply reply =
-          co_await plain(endpoint, {.path = "/models", .body = "", .stream = false});
+      // Named, because GCC 12 destroys a temporary argument of a coroutine twice.
+      Call call{.path = "/models", .body = "", .stream = false};
+      const PlainReply reply = co_await plain(endpoint, std::move(call));
       alive = reply.status < 500;
     } catch (const Fault&) {  // NOLINT(bugprone-empty-catch): it stays down
     }
