@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/generators/http/http.h"
+#include "engine/generators/local.h"
 
 namespace assay::engine {
 
@@ -14,7 +15,7 @@ std::unique_ptr<Session> make_session(const EngineOptions& options) {
   if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
     return make_http_session(options);
   }
-  throw_input("--model {}: the built-in engine has no session yet", escaped(options.model));
+  return make_local_session(options);
 }
 
 }  // namespace assay::engine
