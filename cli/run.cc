@@ -67,7 +67,11 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("SUITE", a.suite, "Suite file (.jsonc)")->required();
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
   command.add_option("--data", a.data, "Folder with the data sets")->envname("ASSAY_DATA");
-  command.add_option("--model", a.model, "Instead of the suite's models")->envname("ASSAY_MODEL");
+  command
+      .add_option("--model", a.model,
+                  "Instead of the suite's models; folder, "
+                  "replay:FILE, or the address of a server's API, several with commas")
+      ->envname("ASSAY_MODEL");
   command
       .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
       ->envname("ASSAY_PRECISION");
@@ -116,6 +120,9 @@ void apply(const RunArguments& a, suites::Suite& suite) {
     for (suites::SuiteModel& model : suite.models) model.name = a.model_name;
   }
   for (suites::SuiteModel& model : suite.models) {
+    if (engine::is_served(model.path) && (!a.precision.empty() || a.kv)) {
+      throw_input("{}: --precision and --kv are the server's own; leave them out", model.path);
+    }
     if (!a.precision.empty()) {
       model.settings.clear();
       for (const std::string& name : a.precision) {
@@ -321,12 +328,16 @@ ExitCode run(const RunArguments& a) {
     print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;
-  for (const suites::RunReport& report : reports) unscored += report.unscored;
+  bool left_out = !scorers.refused.empty();
+  for (const suites::RunReport& report : reports) {
+    unscored += report.unscored;
+    left_out = left_out || !report.refused.empty();
+  }
   if (!scorers.refused.empty()) {
     log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
   }
   if (unscored <= suite.allowed_errors) {
-    return scorers.refused.empty() ? worst_exit_code(gates) : ExitCode::kIncomplete;
+    return left_out ? ExitCode::kIncomplete : worst_exit_code(gates);
   }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",

@@ -69,6 +69,9 @@ class Generator {
   }
 };
 
+/// Whether `model` names a server: an http or https address, or several.
+bool is_served(const std::string& model);
+
 /// Makes the generator that `options.model` names.
 /// Throws: Error(kInput) for a model that cannot be used, Error(kEnvironment) for a lack of memory.
 std::unique_ptr<Generator> make_generator(const EngineOptions& options);

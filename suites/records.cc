@@ -1,5 +1,6 @@
 #include "suites/records.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/check.h"
@@ -140,6 +141,14 @@ store::GenerationRecord to_record(const engine::Completion& completion, std::str
   out.sent_ns = completion.times.sent_ns;
   out.first_ns = completion.times.first_ns;
   out.last_ns = completion.times.last_ns;
+  const engine::Served& served = completion.served;
+  out.served = {.endpoint = served.endpoint,
+                .model = served.model,
+                .fingerprint = served.fingerprint,
+                .attempts = served.attempts,
+                .waited_ns = served.waited_ns,
+                .faults = served.faults};
+  out.attempts = std::max<std::int64_t>(1, served.attempts);
   return out;
 }
 

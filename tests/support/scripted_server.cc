@@ -74,6 +74,17 @@ class ScriptedConnection : public ScriptedExchange {
     closed_ = true;
   }
 
+  void tunnel(std::uint16_t port) override {
+    boost::system::error_code error;
+    tcp::socket other(socket_.get_executor());
+    other.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port), error);
+    if (error) return;
+    std::thread back([&] { copy(other, socket_); });
+    copy(socket_, other);
+    back.join();
+    closed_ = true;
+  }
+
   void close(bool reset) override {
     if (closed_.exchange(true)) return;
     boost::system::error_code ignored;
@@ -92,6 +103,20 @@ class ScriptedConnection : public ScriptedExchange {
   }
 
  private:
+  static void copy(tcp::socket& from, tcp::socket& to) {
+    char piece[4096];
+    for (;;) {
+      boost::system::error_code error;
+      const std::size_t size = from.read_some(asio::buffer(piece), error);
+      if (!error) asio::write(to, asio::buffer(piece, size), error);
+      if (!error) continue;
+      // Both directions end together.
+      ::shutdown(from.native_handle(), SHUT_RDWR);
+      ::shutdown(to.native_handle(), SHUT_RDWR);
+      return;
+    }
+  }
+
   bool read_some() {
     char piece[4096];
     boost::system::error_code error;

@@ -27,6 +27,9 @@ class ScriptedExchange {
   virtual void send(std::string_view bytes) = 0;
   /// Returns once the client has gone or the server is stopped.
   virtual void hang() = 0;
+  /// As a proxy does after CONNECT: what comes is passed to this port of the loopback address and
+  /// back, until one side ends.
+  virtual void tunnel(std::uint16_t port) = 0;
   /// Ends the connection: in order, or (`reset`) with a reset.
   virtual void close(bool reset = false) = 0;
 

@@ -42,6 +42,7 @@ void Endpoint::on_fault(const Fault& fault, std::int64_t sent_ns, std::int64_t n
                         std::chrono::milliseconds pause) {
   last_fault_ = fault.text;
   fatal_ = fault.kind == FaultKind::kFatal ? fatal_ + 1 : 0;
+  if (!supervised_) return;
   if (fault.kind == FaultKind::kBusy) {
     concurrency_.on_busy(sent_ns, now_ns);
     paused_until_ns_ = std::max(paused_until_ns_, now_ns + std::chrono::nanoseconds(pause).count());
@@ -50,7 +51,7 @@ void Endpoint::on_fault(const Fault& fault, std::int64_t sent_ns, std::int64_t n
   const bool unwell =
       gateway || fault.kind == FaultKind::kConnection || fault.kind == FaultKind::kTimeout;
   faults_ = unwell ? faults_ + 1 : 0;
-  if (supervised_ && up_ && faults_ >= kFaultsUntilDown) {
+  if (up_ && faults_ >= kFaultsUntilDown) {
     up_ = false;
     next_check_ns_ = 0;
     idle_.clear();

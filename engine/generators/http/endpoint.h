@@ -15,7 +15,8 @@ namespace assay::engine {
 
 class Endpoint {
  public:
-  /// `most`: requests at once. `supervised`: it is taken out when it fails again and again.
+  /// `most`: requests at once. `supervised`: it gets less when it is busy, and is taken out
+  /// when it fails again and again.
   Endpoint(const Network& network, ServerAddress address, std::int64_t most, bool supervised);
 
   [[nodiscard]] const ServerAddress& address() const { return address_; }

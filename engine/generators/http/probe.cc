@@ -138,6 +138,7 @@ class Probe {
     traits.token_ids = owner == "assay" || owner == "vllm";
     traits.request_keys = owner == "assay";
     traits.bare_chat = owner == "assay";
+    traits.special_text = owner == "vllm";
     traits.prefix = owner == "assay" || owner == "vllm" || owner == "llamacpp";
     ModelInfo& info = result_.info;
     info.name = name_;
