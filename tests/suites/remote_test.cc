@@ -25,11 +25,11 @@ using ::testing::HasSubstr;
 constexpr const char* kKey = "sk-marker-9876543210";
 constexpr int kQuestions = 40;
 
-/// The last line of a prompt that asks "What is <n>?", as a number.
+/// The line "number <n>" of a prompt.
 int question_of(const ScriptedExchange& exchange) {
   const std::string prompt = test::prompt_of(exchange.request());
-  const std::size_t at = prompt.rfind("number ");
-  return at == std::string::npos ? -1 : std::atoi(prompt.c_str() + at + 7);
+  const std::size_t at = prompt.find("\nnumber ");
+  return at == std::string::npos ? -1 : std::atoi(prompt.c_str() + at + 8);
 }
 
 class Remote : public ::testing::Test {

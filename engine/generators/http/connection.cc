@@ -55,16 +55,15 @@ class Connection::Reading {
   }
 
   void take_end(std::int64_t at_ns) {
+    // Without a byte there is no message that could be complete, whatever the parser says.
+    if (!got_some()) throw Fault(FaultKind::kConnection, "the server closed the connection");
     boost::system::error_code error;
     parser_->put_eof(error);
-    if (error || !parser_->is_done()) {
-      throw Fault(FaultKind::kConnection,
-                  parser_->got_some() ? "the answer was cut" : "the server closed the connection");
-    }
+    if (error || !parser_->is_done()) throw Fault(FaultKind::kConnection, "the answer was cut");
     give_body(at_ns);
   }
 
-  [[nodiscard]] bool got_some() const { return parser_->got_some() || head_given_; }
+  [[nodiscard]] bool got_some() const { return parser_->got_some() || !pending_.empty(); }
   [[nodiscard]] bool keeps_connection() const {
     return pending_.empty() && parser_->is_done() && parser_->keep_alive();
   }

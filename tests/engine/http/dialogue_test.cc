@@ -143,22 +143,21 @@ TEST(TextDialogueTest, AWholeAnswerIsRead) {
 }
 
 constexpr std::string_view kChatStream =
-    R"(: ping
-
-data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
-
-data: {"choices":[{"index":0,"delta":{"content":"Gr\u00fc"},"finish_reason":null,"logprobs":{"content":
-data: [{"token":"Grü","id":5,"logprob":-0.25,"top_logprobs":[{"token":"Grü","id":5,"logprob":-0.25}]}]}}]}
-
-data: {"choices":[{"index":0,"delta":{"content":"ße"},"finish_reason":null,"logprobs":{"content":[{"token":"ße","id":6,"logprob":-1.5,"top_logprobs":[]}]}}]}
-
-data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
-
-data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}
-
-data: [DONE]
-
-)";
+    ": ping\n\n"
+    R"(data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]})"
+    "\n\n"
+    R"(data: {"choices":[{"index":0,"delta":{"content":"Gr\u00fc"},"logprobs":{"content":[)"
+    "\r\n"
+    R"(data: {"token":"Gr\u00fc","id":5,"logprob":-0.25,"top_logprobs":[)"
+    "\r\n"
+    R"(data: {"token":"Gr\u00fc","id":5,"logprob":-0.25}]}]}}]})"
+    "\r\n\r\n"
+    R"(data: {"choices":[{"index":0,"delta":{"content":"ße"},"logprobs":{"content":[{"token":"e","id":6,"logprob":-1.5,"top_logprobs":[]}]}}]})"
+    "\n\n"
+    R"(data:{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"
+    "\n\n"
+    R"(data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}})"
+    "\n\ndata: [DONE]\n\n";
 
 // Role-only, usage-only chunks; an event over two lines; pieces that cut characters.
 TEST(TextDialogueTest, AStreamIsTheSameInPiecesOfAnySize) {
@@ -322,9 +321,10 @@ TEST(ScoringTest, WithoutEchoTheFirstTokensAlternativesDecide) {
   EXPECT_EQ(body.at("max_tokens").as_int(), 1);
   EXPECT_EQ(body.at("logprobs").as_int(), 20);
   dialogue->take(kJson,
-                 R"({"choices": [{"text": " B", "finish_reason": "length", "logprobs": {"content":
-    [{"token": " B", "id": 7, "logprob": -0.5, "top_logprobs": [
-      {"token": " B", "id": 7, "logprob": -0.5}, {"token": " A", "id": 6, "logprob": -1.25}]}]}}]})",
+                 R"({"choices": [{"text": " B", "finish_reason": "length", "logprobs": {
+    "content": [{"token": " B", "id": 7, "logprob": -0.5, "top_logprobs": [
+      {"token": " B", "id": 7, "logprob": -0.5},
+      {"token": " A", "id": 6, "logprob": -1.25}]}]}}]})",
                  1);
   dialogue->end(1);
   const Completion c = dialogue->finish();

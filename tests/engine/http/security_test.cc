@@ -119,8 +119,9 @@ TEST_F(TlsTest, AHandshakeThatNeverComesEndsInTime) {
 
 TEST_F(TlsTest, AServerWithoutTlsIsNoServer) {
   ScriptedServer plain(test::serve_scripted_model);
-  EXPECT_NE(refusal_of(options_for("https://localhost:" + std::to_string(plain.port()) + "/v1")),
-            "");
+  EngineOptions options = options_for("https://localhost:" + std::to_string(plain.port()) + "/v1");
+  options.http.connect = milliseconds{40};
+  EXPECT_THAT(refusal_of(options), HasSubstr("is the server running?"));
 }
 
 TEST_F(TlsTest, TlsGoesThroughAProxyByATunnel) {
