@@ -50,7 +50,7 @@ class PlainSink : public ReplySink {
   PlainReply reply;
 };
 
-std::string wire_text(const ServerAddress& server, const Call& call) {
+std::string wire_text(const ServerAddress& server, const HttpCall& call) {
   const std::string_view accept = call.stream ? "text/event-stream" : "application/json";
   if (call.body.empty()) return server.head("GET", call.path, accept) + "\r\n";
   std::string out = server.head("POST", call.path, accept);
@@ -95,7 +95,7 @@ class HttpClient::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  PlainReply ask(std::size_t server, const Call& call) {
+  PlainReply ask(std::size_t server, const HttpCall& call) {
     std::promise<PlainReply> promise;
     std::future<PlainReply> future = promise.get_future();
     asio::co_spawn(io_, plain(*endpoints_[server], call),
@@ -213,7 +213,7 @@ class HttpClient::Impl {
     enter(running);
     job->running = &running;
     ++job->served.attempts;
-    std::unique_ptr<Connection> connection;
+    std::unique_ptr<ServerConnection> connection;
     std::optional<Fault> fault;
     try {
       while (!job->dialogue->done()) {
@@ -238,8 +238,8 @@ class HttpClient::Impl {
   }
 
   asio::awaitable<void> one_call(Job& job, Endpoint& endpoint,
-                                 std::unique_ptr<Connection>& connection, Running& running) {
-    const Call call = job.dialogue->call();
+                                 std::unique_ptr<ServerConnection>& connection, Running& running) {
+    const HttpCall call = job.dialogue->call();
     const std::string text = wire_text(endpoint.address(), call);
     for (bool fresh = false;; fresh = true) {
       if (!connection || !connection->reusable()) connection = endpoint.acquire(fresh);
@@ -260,10 +260,10 @@ class HttpClient::Impl {
     }
   }
 
-  asio::awaitable<PlainReply> plain(Endpoint& endpoint, Call call) {
+  asio::awaitable<PlainReply> plain(Endpoint& endpoint, HttpCall call) {
     Running running;
     running.watch.over_ns = monotonic_ns() + to_ns(options_.http.request_base);
-    Connection connection(network_, endpoint.address());
+    ServerConnection connection(network_, endpoint.address());
     running.connection = &connection;
     enter(running);
     PlainSink sink;
@@ -445,7 +445,7 @@ class HttpClient::Impl {
     bool alive = false;
     try {
       // Named, because GCC 12 destroys a temporary argument of a coroutine twice.
-      Call call{.path = "/models", .body = "", .stream = false};
+      HttpCall call{.path = "/models", .body = "", .stream = false};
       const PlainReply reply = co_await plain(endpoint, std::move(call));
       alive = reply.status < 500;
     } catch (const Fault&) {  // NOLINT(bugprone-empty-catch): it stays down
@@ -481,7 +481,7 @@ class HttpClient::Impl {
 HttpClient::HttpClient(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 HttpClient::~HttpClient() = default;
 
-PlainReply HttpClient::ask(std::size_t server, const Call& call) {
+PlainReply HttpClient::ask(std::size_t server, const HttpCall& call) {
   return impl_->ask(server, call);
 }
 void HttpClient::set_model(ServerTraits traits, ModelInfo info) {

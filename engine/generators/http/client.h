@@ -39,7 +39,7 @@ class HttpClient : public Session {
   ~HttpClient() override;
 
   /// One exchange with one server, once. Blocks; not from a listener. Throws: Fault.
-  PlainReply ask(std::size_t server, const Call& call);
+  PlainReply ask(std::size_t server, const HttpCall& call);
   /// What probes found. Before the first `submit`.
   void set_model(ServerTraits traits, ModelInfo info);
   [[nodiscard]] const ServerTraits& traits() const;

@@ -32,7 +32,7 @@ bool is_end(const boost::system::error_code& error) { return error == asio::erro
 }  // namespace
 
 /// Feeds bytes to Beast's parser until one answer is complete.
-class Connection::Reading {
+class ServerConnection::Reading {
  public:
   explicit Reading(std::size_t max_body, ReplySink& sink) : max_body_(max_body), sink_(sink) {
     restart();
@@ -130,22 +130,23 @@ class Connection::Reading {
   bool head_given_ = false;
 };
 
-Connection::Connection(const Network& network, const ServerAddress& server)
+ServerConnection::ServerConnection(const Network& network, const ServerAddress& server)
     : network_(network), server_(server), socket_(*network.io), resolver_(*network.io) {}
 
-void Connection::wait_for(Watch& watch, const char* stage, std::chrono::milliseconds most) const {
+void ServerConnection::wait_for(Watch& watch, const char* stage,
+                                std::chrono::milliseconds most) const {
   watch.stage = stage;
   watch.until_ns = monotonic_ns() + std::chrono::nanoseconds(most).count();
 }
 
-void Connection::fail(const boost::system::error_code& error, const Watch& watch) const {
+void ServerConnection::fail(const boost::system::error_code& error, const Watch& watch) const {
   if (watch.expired) {
     throw Fault(FaultKind::kTimeout, fmt::format("waited too long for {}", watch.stage));
   }
   throw Fault(FaultKind::kConnection, fmt::format("{}: {}", watch.stage, error.message()));
 }
 
-asio::awaitable<void> Connection::open(Watch& watch) {
+asio::awaitable<void> ServerConnection::open(Watch& watch) {
   wait_for(watch, "a connection", network_.options->connect);
   const Url& peer = server_.proxy ? *server_.proxy : server_.url;
   auto [unresolved, results] = co_await resolver_.async_resolve(peer.host, peer.port, kAsTuple);
@@ -160,7 +161,7 @@ asio::awaitable<void> Connection::open(Watch& watch) {
   used_ = false;
 }
 
-asio::awaitable<void> Connection::tunnel(Watch& watch) {
+asio::awaitable<void> ServerConnection::tunnel(Watch& watch) {
   const std::string place = server_.url.host + ":" + server_.url.port;
   co_await write("CONNECT " + place + " HTTP/1.1\r\nHost: " + place + "\r\n" +
                      proxy_authorization(*server_.proxy) + "\r\n",
@@ -185,7 +186,7 @@ asio::awaitable<void> Connection::tunnel(Watch& watch) {
               fmt::format("the proxy {} answers {}", server_.proxy->shown(), status));
 }
 
-asio::awaitable<void> Connection::handshake(Watch& watch) {
+asio::awaitable<void> ServerConnection::handshake(Watch& watch) {
   tls_ = std::make_unique<asio::ssl::stream<tcp::socket&>>(socket_, *network_.tls);
   expect_host(tls_->native_handle(), server_.url.host);
   const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kAsTuple);
@@ -197,7 +198,7 @@ asio::awaitable<void> Connection::handshake(Watch& watch) {
   fail(error, watch);
 }
 
-asio::awaitable<void> Connection::write(std::string_view bytes, Watch& watch) {
+asio::awaitable<void> ServerConnection::write(std::string_view bytes, Watch& watch) {
   boost::system::error_code error;
   std::size_t size = 0;
   if (tls_) {
@@ -208,7 +209,7 @@ asio::awaitable<void> Connection::write(std::string_view bytes, Watch& watch) {
   if (error) fail(error, watch);
 }
 
-asio::awaitable<std::size_t> Connection::read_some(Watch& watch) {
+asio::awaitable<std::size_t> ServerConnection::read_some(Watch& watch) {
   boost::system::error_code error;
   std::size_t size = 0;
   if (tls_) {
@@ -221,8 +222,8 @@ asio::awaitable<std::size_t> Connection::read_some(Watch& watch) {
   co_return size;
 }
 
-asio::awaitable<void> Connection::exchange(std::string_view request, ReplySink& sink,
-                                           std::size_t max_body, Watch& watch) {
+asio::awaitable<void> ServerConnection::exchange(std::string_view request, ReplySink& sink,
+                                                 std::size_t max_body, Watch& watch) {
   reusable_ = false;
   Reading reading(max_body, sink);
   try {
@@ -255,7 +256,7 @@ asio::awaitable<void> Connection::exchange(std::string_view request, ReplySink& 
   if (!reusable_) close();
 }
 
-void Connection::close() {
+void ServerConnection::close() {
   reusable_ = false;
   boost::system::error_code ignored;
   resolver_.cancel();

@@ -19,15 +19,15 @@ double Endpoint::load() const {
   return static_cast<double>(active_) / static_cast<double>(concurrency_.limit());
 }
 
-std::unique_ptr<Connection> Endpoint::acquire(bool fresh) {
-  if (fresh || idle_.empty()) return std::make_unique<Connection>(network_, address_);
+std::unique_ptr<ServerConnection> Endpoint::acquire(bool fresh) {
+  if (fresh || idle_.empty()) return std::make_unique<ServerConnection>(network_, address_);
   // The one that was used last is the least likely to have been closed.
-  std::unique_ptr<Connection> connection = std::move(idle_.back());
+  std::unique_ptr<ServerConnection> connection = std::move(idle_.back());
   idle_.pop_back();
   return connection;
 }
 
-void Endpoint::end(std::unique_ptr<Connection> connection) {
+void Endpoint::end(std::unique_ptr<ServerConnection> connection) {
   --active_;
   if (connection && connection->reusable()) idle_.push_back(std::move(connection));
 }

@@ -45,7 +45,7 @@ class Probe {
 
  private:
   /// With a few repeats, for a server that is busy or just starting.
-  PlainReply ask(std::size_t server, const Call& call) {
+  PlainReply ask(std::size_t server, const HttpCall& call) {
     for (int attempt = 1;; ++attempt) {
       try {
         PlainReply reply = client_.ask(server, call);
@@ -225,7 +225,7 @@ class Probe {
     request.prompt.text = "one two three";
     request.logprobs = top;
     request.sampling.max_tokens = 1;
-    const Call call = completions_call(request, result_.traits, false);
+    const HttpCall call = completions_call(request, result_.traits, false);
     try {
       const PlainReply reply = ask(*first_, call);
       if (reply.status != 200) return false;

@@ -19,7 +19,7 @@ class ScoringDialogue : public Dialogue {
     completion_.continuations.resize(request.continuations.size());
   }
 
-  Call call() override {
+  HttpCall call() override {
     body_.clear();
     return next_call();
   }
@@ -42,7 +42,7 @@ class ScoringDialogue : public Dialogue {
   }
 
  protected:
-  virtual Call next_call() = 0;
+  virtual HttpCall next_call() = 0;
   virtual void hear(Reply reply) = 0;
 
   const Request& request_;
@@ -64,7 +64,7 @@ class EchoDialogue : public ScoringDialogue {
   [[nodiscard]] bool done() const override { return step_ == request_.continuations.size(); }
 
  private:
-  Call next_call() override {
+  HttpCall next_call() override {
     Request echo = request_;
     echo.continuations.clear();
     echo.logprobs = 1;
@@ -72,7 +72,7 @@ class EchoDialogue : public ScoringDialogue {
     echo.prompt.text += request_.prompt.assistant_prefix;
     echo.prompt.assistant_prefix.clear();
     if (!wants_context_) echo.prompt.text += request_.continuations[step_];
-    Call call = completions_call(echo, traits_, false);
+    HttpCall call = completions_call(echo, traits_, false);
     call.body.insert(1, "\"echo\":true,");
     call.max_reply = std::size_t{32} << 20;
     return call;
@@ -148,7 +148,7 @@ class TopDialogue : public ScoringDialogue {
   [[nodiscard]] bool done() const override { return done_; }
 
  private:
-  Call next_call() override {
+  HttpCall next_call() override {
     Request ask = request_;
     ask.continuations.clear();
     ask.logprobs = traits_.top;

@@ -33,7 +33,7 @@ class TextDialogue : public Dialogue {
   TextDialogue(const Request& request, const ServerTraits& traits, DialogueOptions options)
       : request_(request), traits_(traits), options_(std::move(options)), events_(kMaxEvent) {}
 
-  Call call() override {
+  HttpCall call() override {
     completion_ = {};
     events_ = EventStream(kMaxEvent);
     whole_.clear();

@@ -29,7 +29,7 @@ Request text_request() {
   return request;
 }
 
-Json body_of(const Call& call) { return parse_json(call.body, "call"); }
+Json body_of(const HttpCall& call) { return parse_json(call.body, "call"); }
 
 Completion answer(const Request& request, const ServerTraits& traits, const ReplyHead& head,
                   std::string_view bytes, std::size_t piece = 1 << 20,
@@ -53,7 +53,8 @@ Completion answer(const Request& request, const ServerTraits& traits, const Repl
 
 TEST(CallTest, APlainPromptAsksForItsTextAndNoMore) {
   const Request request = text_request();
-  const Call call = make_dialogue(request, plain_traits(), {.stream = false, .deltas = {}})->call();
+  const HttpCall call =
+      make_dialogue(request, plain_traits(), {.stream = false, .deltas = {}})->call();
   EXPECT_EQ(call.path, "/completions");
   EXPECT_EQ(call.body, R"({"model":"m","prompt":"one two","max_tokens":8,"temperature":0.0})");
 }
@@ -111,7 +112,7 @@ TEST(CallTest, AChatSendsItsMessagesAndAnOpenedAnswerIsContinued) {
   EXPECT_THAT(refusal(request, traits), HasSubstr("begin with given words"));
   traits.prefix = true;
   EXPECT_EQ(refusal(request, traits), "");
-  const Call call = chat_call(request, traits, false);
+  const HttpCall call = chat_call(request, traits, false);
   EXPECT_EQ(call.path, "/chat/completions");
   const Json body = body_of(call);
   EXPECT_EQ(body.at("messages").as_array().size(), 3U);
