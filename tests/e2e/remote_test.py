@@ -68,7 +68,7 @@ class Remote(unittest.TestCase):
         return assay("run", self.suite, "--db", self.path / db, "--json", *more, check=check, **environment)
 
     def export(self, db, *more):
-        run = json.loads(assay("runs", "list", "--db", self.path / db, "--json").stdout)["runs"][0]["run"]
+        run = json.loads(assay("runs", "list", "--db", self.path / db, "--json").stdout)[0]["run"]
         return assay("runs", "export", run, "--db", self.path / db, *more).stdout
 
     def test_a_served_model_gives_what_it_gives_in_process(self):

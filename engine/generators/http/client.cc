@@ -30,6 +30,7 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kLook{100};  // between two looks at `stop_requested`
 constexpr std::int64_t kNoLimit = std::int64_t{1} << 40;
 constexpr std::size_t kKeptFaults = 8;  // of one request, for its record
 
@@ -49,16 +50,6 @@ class PlainSink : public ReplySink {
   void on_body(std::string_view bytes, std::int64_t) override { reply.body += bytes; }
   PlainReply reply;
 };
-
-std::string wire_text(const ServerAddress& server, const HttpCall& call) {
-  const std::string_view accept = call.stream ? "text/event-stream" : "application/json";
-  if (call.body.empty()) return server.head("GET", call.path, accept) + "\r\n";
-  std::string out = server.head("POST", call.path, accept);
-  out +=
-      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", call.body.size());
-  out += call.body;
-  return out;
-}
 
 }  // namespace
 
@@ -86,7 +77,7 @@ class HttpClient::Impl {
     asio::post(io_, [this] {
       closing_ = true;
       ticker_.cancel();
-      for (Running* running : std::vector(running_)) running->stop(false);
+      stop_running();
       for (auto& endpoint : endpoints_) endpoint->close_idle();
       work_.reset();
     });
@@ -106,6 +97,11 @@ class HttpClient::Impl {
                        promise.set_value(std::move(reply));
                      }
                    });
+    while (future.wait_for(kLook) != std::future_status::ready) {
+      if (!options_.stop_requested || !options_.stop_requested()) continue;
+      asio::post(io_, [this] { stop_running(); });
+      break;
+    }
     return future.get();
   }
 
@@ -240,7 +236,7 @@ class HttpClient::Impl {
   asio::awaitable<void> one_call(Job& job, Endpoint& endpoint,
                                  std::unique_ptr<ServerConnection>& connection, Running& running) {
     const HttpCall call = job.dialogue->call();
-    const std::string text = wire_text(endpoint.address(), call);
+    const std::string text = endpoint.address().request_text(call);
     for (bool fresh = false;; fresh = true) {
       if (!connection || !connection->reusable()) connection = endpoint.acquire(fresh);
       running.connection = connection.get();
@@ -270,7 +266,7 @@ class HttpClient::Impl {
     std::exception_ptr fault;
     try {
       co_await connection.open(running.watch);
-      co_await connection.exchange(wire_text(endpoint.address(), call), sink, call.max_reply,
+      co_await connection.exchange(endpoint.address().request_text(call), sink, call.max_reply,
                                    running.watch);
     } catch (...) {
       fault = std::current_exception();
@@ -370,6 +366,10 @@ class HttpClient::Impl {
     }
     ready_.clear();
     delayed_.clear();
+  }
+
+  void stop_running() {
+    for (Running* running : std::vector(running_)) running->stop(false);
   }
 
   void enter(Running& running) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct ClientOptions {
   /// nobody sees the parts of an answer. Without, a request is one attempt, and its deltas are
   /// seen.
   bool patient = true;
+  std::function<bool()> stop_requested;  // asked while `ask` blocks; may be empty
 };
 
 /// The whole of one answer, for probes.
@@ -38,7 +40,8 @@ class HttpClient : public Session {
   explicit HttpClient(ClientOptions options);
   ~HttpClient() override;
 
-  /// One exchange with one server, once. Blocks; not from a listener. Throws: Fault.
+  /// One exchange with one server, once. Blocks; not from a listener. Throws: Fault, also when a
+  /// stop was requested.
   PlainReply ask(std::size_t server, const HttpCall& call);
   /// What probes found. Before the first `submit`.
   void set_model(ServerTraits traits, ModelInfo info);

@@ -40,17 +40,21 @@ class ServerConnection::Reading {
 
   /// Whether the answer is complete.
   bool take(std::string_view bytes, std::int64_t at_ns) {
-    pending_ += bytes;
-    while (!parser_->is_done() && !pending_.empty()) {
+    if (!pending_.empty()) {
+      pending_ += bytes;
+      bytes = pending_;
+    }
+    while (!parser_->is_done() && !bytes.empty()) {
       boost::system::error_code error;
-      const std::size_t used = parser_->put(asio::buffer(pending_), error);
-      pending_.erase(0, used);
+      bytes.remove_prefix(parser_->put(asio::buffer(bytes), error));
       if (parser_->is_header_done() && !head_given_) give_head();
       give_body(at_ns);
       if (error == http::error::need_more) break;
       if (error) refuse(error);
       if (parser_->is_done() && informational()) restart();
     }
+    // What the parser could not use yet; most pieces end where a part of the message ends.
+    pending_ = std::string(bytes);
     return parser_->is_done();
   }
 

@@ -64,10 +64,12 @@ std::vector<ServerAddress> server_addresses(const EngineOptions& options) {
 std::unique_ptr<HttpClient> make_client(const EngineOptions& options, bool patient) {
   std::int64_t concurrency = options.max_batch;
   if (concurrency == 0 && patient) concurrency = kDefaultConcurrency;
-  auto client = std::make_unique<HttpClient>(ClientOptions{.servers = server_addresses(options),
-                                                           .http = options.http,
-                                                           .concurrency = concurrency,
-                                                           .patient = patient});
+  auto client =
+      std::make_unique<HttpClient>(ClientOptions{.servers = server_addresses(options),
+                                                 .http = options.http,
+                                                 .concurrency = concurrency,
+                                                 .patient = patient,
+                                                 .stop_requested = options.stop_requested});
   ProbeResult found = probe(*client, options, patient);
   client->set_model(std::move(found.traits), std::move(found.info));
   return client;
@@ -134,9 +136,10 @@ class HttpGenerator : public Generator {
       if (stop_requested_ && stop_requested_()) go_on = false;
     }
     for (const RequestHandle handle : handles) client_->cancel(handle);
-    if (go_on && done < requests.size()) {
+    const std::string lost = client_->lost();
+    if (go_on && !lost.empty()) {
       throw_environment("{}; what is finished is stored, the same command goes on from there",
-                        client_->lost());
+                        lost);
     }
   }
 
