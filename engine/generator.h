@@ -62,7 +62,7 @@ class Generator {
   /// Blocks until every request is answered or the sink said stop. A request that fails yields a
   /// completion with kError. Throws: Error(kEnvironment) when the engine as a whole is lost.
   virtual void run(std::span<const Request> requests, const CompletionSink& sink) = 0;
-  /// Why requests of this form cannot be asked of this model at all, or "".
+  /// Why requests like this one cannot be asked of this model at all, or "". May ask the model.
   [[nodiscard]] virtual std::string refusal(const Request& request) const {
     (void)request;
     return "";

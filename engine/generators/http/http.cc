@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/generators/http/client.h"
 #include "engine/generators/http/dialogue.h"
+#include "engine/generators/http/fault.h"
 #include "engine/generators/http/probe.h"
 
 namespace assay::engine {
@@ -106,8 +107,23 @@ class HttpGenerator : public Generator {
 
   const ModelInfo& info() const override { return client_->info(); }
 
+  /// What the first token's alternatives can tell depends on the model's tokens: it is tried out.
   std::string refusal(const Request& request) const override {
-    return engine::refusal(request, client_->traits());
+    const ServerTraits& traits = client_->traits();
+    std::string reason = engine::refusal(request, traits);
+    const bool by_echo =
+        traits.scoring == Scoring::kEcho && request.prompt.form != PromptInput::Form::kChat;
+    if (!reason.empty() || request.continuations.empty() || by_echo) return reason;
+    const auto dialogue = make_dialogue(request, traits, {});
+    try {
+      const PlainReply reply = client_->ask(0, dialogue->call());
+      if (reply.status != 200) return "";  // the run will see
+      dialogue->take({.status = 200}, reply.body, 0);
+      dialogue->end(0);
+    } catch (const Fault& fault) {
+      if (fault.kind == FaultKind::kRefused) return fault.text;
+    }
+    return "";
   }
 
   void run(std::span<const Request> requests, const CompletionSink& sink) override {
