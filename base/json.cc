@@ -13,6 +13,8 @@
 namespace assay {
 namespace {
 
+constexpr std::size_t kSmallText = 64 << 10;
+
 [[noreturn]] void wrong_type(const Json& value, std::string_view wanted) {
   throw_input("expected {}, found {} (byte {})", wanted, value.type_name(), value.offset());
 }
@@ -195,7 +197,11 @@ class JsonParser {
                   limits_.max_bytes);
     }
     try {
-      simdjson::ondemand::parser parser(limits_.max_bytes);
+      // Making a parser's buffers costs more than parsing a small text: for those they are kept.
+      thread_local simdjson::ondemand::parser small;
+      std::optional<simdjson::ondemand::parser> large;
+      if (text_.size() > kSmallText) large.emplace(limits_.max_bytes);
+      simdjson::ondemand::parser& parser = large ? *large : small;
       od::document document = parser.iterate(padded_);
       Json root = read_document(document);
       const std::size_t end = position(document);

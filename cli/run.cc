@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/gate_files.h"
+#include "cli/http_options.h"
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
@@ -34,6 +35,8 @@ struct RunArguments {
   std::string db;
   std::string data;
   std::string model;
+  std::string model_name;
+  engine::HttpOptions http;
   std::vector<std::string> precision;
   std::optional<std::string> device;
   std::optional<std::string> kv;
@@ -64,7 +67,11 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("SUITE", a.suite, "Suite file (.jsonc)")->required();
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
   command.add_option("--data", a.data, "Folder with the data sets")->envname("ASSAY_DATA");
-  command.add_option("--model", a.model, "Instead of the suite's models")->envname("ASSAY_MODEL");
+  command
+      .add_option("--model", a.model,
+                  "Instead of the suite's models; folder, "
+                  "replay:FILE, or the address of a server's API, several with commas")
+      ->envname("ASSAY_MODEL");
   command
       .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
       ->envname("ASSAY_PRECISION");
@@ -100,6 +107,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
+  add_http_options(command, a.model_name, a.http);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -108,7 +116,13 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   if (!a.model.empty()) {
     suite.models = {{.path = a.model, .settings = suite.models.front().settings}};
   }
+  if (!a.model_name.empty()) {
+    for (suites::SuiteModel& model : suite.models) model.name = a.model_name;
+  }
   for (suites::SuiteModel& model : suite.models) {
+    if (engine::is_served(model.path) && (!a.precision.empty() || a.kv)) {
+      throw_input("{}: --precision and --kv are the server's own; leave them out", model.path);
+    }
     if (!a.precision.empty()) {
       model.settings.clear();
       for (const std::string& name : a.precision) {
@@ -187,7 +201,10 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.branch = a.branch;
   options.revision = a.revision;
   options.build = build_record();
-  options.make_generator = engine::make_generator;
+  options.make_generator = [http = a.http](engine::EngineOptions engine) {
+    engine.http = http;
+    return engine::make_generator(engine);
+  };
   return options;
 }
 
@@ -311,12 +328,16 @@ ExitCode run(const RunArguments& a) {
     print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;
-  for (const suites::RunReport& report : reports) unscored += report.unscored;
+  bool left_out = !scorers.refused.empty();
+  for (const suites::RunReport& report : reports) {
+    unscored += report.unscored;
+    left_out = left_out || !report.refused.empty();
+  }
   if (!scorers.refused.empty()) {
     log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
   }
   if (unscored <= suite.allowed_errors) {
-    return scorers.refused.empty() ? worst_exit_code(gates) : ExitCode::kIncomplete;
+    return left_out ? ExitCode::kIncomplete : worst_exit_code(gates);
   }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",

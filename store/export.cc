@@ -41,6 +41,19 @@ void set_score(Json& line, const ScoreRecord& score) {
   line.set("parts", Json(std::move(parts)));
 }
 
+Json served_json(const ServedRecord& served) {
+  Json out;
+  out.set("endpoint", served.endpoint);
+  out.set("model", served.model);
+  out.set("fingerprint", served.fingerprint);
+  out.set("attempts", served.attempts);
+  out.set("waited_ns", served.waited_ns);
+  Json::Array faults;
+  for (const std::string& fault : served.faults) faults.emplace_back(fault);
+  out.set("faults", Json(std::move(faults)));
+  return out;
+}
+
 Json task_json(const RunTaskRecord& task) {
   Json out;
   out.set("task", task.name);
@@ -125,6 +138,7 @@ Json sample_json(const RunTaskRecord& task, const SampleRecord& sample, bool tim
     line.set("sent_ns", g.sent_ns);
     line.set("first_ns", g.first_ns);
     line.set("last_ns", g.last_ns);
+    if (!g.served.endpoint.empty()) line.set("served", served_json(g.served));
   }
   return line;
 }

@@ -10,6 +10,8 @@ namespace assay::store {
 
 inline constexpr std::int64_t kApplicationId = 0x41535359;  // "ASSY"
 
+inline constexpr std::int64_t kServedVersion = 2;  // from then on there is a table `served`
+
 struct Migration {
   std::int64_t version = 0;  // user_version afterwards
   std::string sql;

@@ -132,6 +132,17 @@ struct ChoiceRecord {
   friend bool operator==(const ChoiceRecord&, const ChoiceRecord&) = default;
 };
 
+/// How a server came to answer; kept beside the response, as provenance.
+struct ServedRecord {
+  std::string endpoint;     // "" for models of the process itself: nothing is stored
+  std::string model;        // as the server names it
+  std::string fingerprint;  // of its configuration, as it tells it
+  std::int64_t attempts = 0;
+  std::int64_t waited_ns = 0;       // between attempts
+  std::vector<std::string> faults;  // of attempts that failed
+  friend bool operator==(const ServedRecord&, const ServedRecord&) = default;
+};
+
 struct GenerationRecord {
   std::int64_t row = 0;
   std::int64_t position = 0;  // of the item in its task, from 0
@@ -151,6 +162,7 @@ struct GenerationRecord {
   std::int64_t sent_ns = 0;
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
+  ServedRecord served;  // read only with texts
   friend bool operator==(const GenerationRecord&, const GenerationRecord&) = default;
 };
 

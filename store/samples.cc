@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "store/digests.h"
 #include "store/impl.h"
+#include "store/migrate.h"
 
 namespace assay::store {
 
@@ -70,6 +71,24 @@ ScoreRecord read_score(Connection& connection, const Query& row) {
   return score;
 }
 
+/// Empty for models of the process itself, and in stores of before there was such a table.
+ServedRecord read_served(Connection& connection, std::int64_t generation_row) {
+  ServedRecord served;
+  Query row(connection,
+            "SELECT endpoint, model, fingerprint, attempts, waited_ns, faults FROM served "
+            "WHERE generation_id=?");
+  if (!row.with(generation_row).step()) return served;
+  served.endpoint = row.text(0);
+  served.model = row.text(1);
+  served.fingerprint = row.text(2);
+  served.attempts = row.integer(3);
+  served.waited_ns = row.integer(4);
+  for (const Json& fault : parse_json(row.text(5), "store").as_array()) {
+    served.faults.push_back(fault.as_string());
+  }
+  return served;
+}
+
 }  // namespace
 
 const char* verdict_name(Verdict verdict) {
@@ -107,6 +126,8 @@ void Store::for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
   guarded(path(), [&] {
     Query row(impl_->connection, query.texts ? kSelectSamples : kSelectShort);
     row.with(run_task_row, query.first_position, query.row);
+    const bool served =
+        query.texts && impl_->connection.integer_pragma("user_version") >= kServedVersion;
     while (row.step()) {
       const bool has_score = !row.is_null(25);
       if (query.without_score_only && has_score && row.text(25) != "unscored") continue;
@@ -114,6 +135,7 @@ void Store::for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
       sample.item = {row.text(13), row.text(14), row.text(15),
                      row.text(16), row.text(17), row.text(18)};
       sample.generation = read_generation(row);
+      if (served) sample.generation.served = read_served(impl_->connection, row.integer(0));
       if (has_score) sample.score = read_score(impl_->connection, row);
       if (!visit(sample)) return;
     }

@@ -101,6 +101,17 @@ void insert_score(Connection& connection, std::int64_t generation_row, const Sco
   }
 }
 
+void insert_served(Connection& connection, std::int64_t generation_row,
+                   const ServedRecord& served) {
+  if (served.endpoint.empty()) return;
+  Json faults{Json::Array{}};
+  for (const std::string& fault : served.faults) faults.push_back(storable_text(fault));
+  Query(connection, "INSERT INTO served VALUES (?,?,?,?,?,?,?)")
+      .with(generation_row, storable_text(served.endpoint), storable_text(served.model),
+            storable_text(served.fingerprint), served.attempts, served.waited_ns, faults.dump())
+      .run();
+}
+
 void insert_generation(Connection& connection, std::int64_t run_task_row, SampleRecord& sample) {
   GenerationRecord& g = sample.generation;
   g.attempts += replace_error(connection, run_task_row, g);
@@ -115,6 +126,7 @@ void insert_generation(Connection& connection, std::int64_t run_task_row, Sample
   Query(connection, "INSERT INTO generation_text VALUES (?,?,?,?,?)")
       .with(g.row, g.text, Blob{pack_ids(g.ids)}, choices_to_json(g.choices), g.error)
       .run();
+  insert_served(connection, g.row, g.served);
 }
 
 /// Valid UTF-8 everywhere, before anything is digested.

@@ -203,6 +203,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.chat_format = suite.engine.chat_format;
   out.long_prompts = suite.engine.long_prompts;
   out.seed = suite.seed;
+  out.stop_requested = interrupted;
   return out;
 }
 
@@ -240,13 +241,13 @@ std::string response_key(const engine::ModelInfo& model, const PlannedTask& task
 }
 
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
-                           engine::Generator& model, std::span<const PlannedTask> tasks,
+                           engine::Generator& model, std::span<const PlannedTask* const> tasks,
                            const RunnerOptions& options, const EarlyStopping& stopping) {
   store::RunWriter writer(store, run.row, to_record(this_machine()));
   const std::vector<store::RunTaskRecord> stored = store.load_tasks(run.row);
   std::int64_t unscored = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    TaskExecution execution(store, run, tasks[i], stored[i], options);
+    TaskExecution execution(store, run, *tasks[i], stored[i], options);
     unscored += execution.execute(model, writer, stopping);
     if (interrupted()) {
       throw Error(interrupt_kind(),

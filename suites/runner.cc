@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/point.h"
 #include "suites/records.h"
@@ -42,7 +43,7 @@ bool continues_earlier(const Suite& suite, const std::vector<RunPoint>& points,
 }
 
 Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
-                const std::vector<PlannedTask>& tasks, const RunnerOptions& options) {
+                std::span<const PlannedTask* const> tasks, const RunnerOptions& options) {
   Json out;
   out.set("suite", suite.sha256);
   out.set("model", model.digest);
@@ -50,7 +51,8 @@ Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
   out.set("setting", model.setting + "/" + model.kv);
   out.set("arithmetic", model.device + "/" + model.arithmetic);
   out.set("assay version", options.build.version);
-  for (const PlannedTask& task : tasks) {
+  for (const PlannedTask* each : tasks) {
+    const PlannedTask& task = *each;
     out.set("data of " + task.label(), task.data_sha256);
     out.set("samples of " + task.label(), std::to_string(task.samples.size()));
     if (task.templates) out.set("prompts of " + task.label(), task.templates->sha256);
@@ -61,6 +63,14 @@ Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
 Json engine_json(const engine::EngineOptions& options) {
   Json out;
   out.set("model", options.model);
+  if (engine::is_served(options.model)) {
+    out.set("model_name", options.model_name);
+    out.set("max_batch", options.max_batch);
+    out.set("stream", options.http.stream);
+    out.set("attempts", options.http.attempts);
+    out.set("tls_verified", !options.http.insecure);
+    return out;
+  }
   out.set("device", options.device);
   out.set("precision", options.precision);
   out.set("kv", options.kv);
@@ -115,18 +125,40 @@ class SuiteRun {
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
     const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
+    report.refused = choose_tasks(*model, point);
     store::RunRecord run = new_run(point, engine, model->info());
     const EarlyStopping stopping = early_stopping(run, earlier);
     run = earlier != nullptr ? continued(*earlier, run.inputs) : stored(run);
     report.run = run.name;
     report.model = run.model.name;
-    report.unscored = execute_point(store_, run, *model, tasks_, options_, stopping);
+    report.unscored = execute_point(store_, run, *model, kept_, options_, stopping);
     return report;
+  }
+
+  /// Leaves out the tasks that the model cannot be asked, and returns their names. All samples of a
+  /// task ask in one form, so the first one tells. Throws: Error(kInput) when no task is left.
+  std::vector<std::string> choose_tasks(const engine::Generator& model, const RunPoint& point) {
+    std::vector<std::string> refused;
+    kept_.clear();
+    for (const PlannedTask& task : tasks_) {
+      const std::string reason = model.refusal(make_request(task, 0, 0, suite_.seed));
+      if (reason.empty()) {
+        kept_.push_back(&task);
+        continue;
+      }
+      refused.push_back(task.label());
+      log_warning("{}: {} is left out: {}", point.model.path, task.label(), reason);
+    }
+    if (kept_.empty()) {
+      throw_input("{}: cannot be asked any task of the suite: {}", point.model.path,
+                  join(refused, ", "));
+    }
+    return refused;
   }
 
   std::vector<store::RunTaskRecord> task_records() const {
     std::vector<store::RunTaskRecord> out;
-    for (const PlannedTask& task : tasks_) out.push_back(to_record(task));
+    for (const PlannedTask* task : kept_) out.push_back(to_record(*task));
     return out;
   }
 
@@ -160,7 +192,7 @@ class SuiteRun {
     store::RunRecord run;
     run.label = options_.label;
     run.identity = run_identity(suite_, point, options_);
-    run.inputs = run_inputs(suite_, model, tasks_, options_);
+    run.inputs = run_inputs(suite_, model, kept_, options_);
     run.suite_name = suite_.name;
     run.suite_digest = suite_.sha256;
     run.suite = suite_.definition;
@@ -185,6 +217,7 @@ class SuiteRun {
   store::Store& store_;
   const RunnerOptions& options_;
   std::vector<PlannedTask> tasks_;
+  std::vector<const PlannedTask*> kept_;  // those that the point's model can be asked
 };
 
 }  // namespace
@@ -192,6 +225,11 @@ class SuiteRun {
 std::vector<RunPoint> run_points(const Suite& suite) {
   std::vector<RunPoint> points;
   for (const SuiteModel& model : suite.models) {
+    // A server's setting is its own: there is one point, whatever the suite lists.
+    if (engine::is_served(model.path)) {
+      points.push_back({.model = model, .setting = {}});
+      continue;
+    }
     for (const Setting& setting : model.settings) {
       points.push_back({.model = model, .setting = setting});
     }

@@ -53,8 +53,9 @@ struct RunReport {
   std::string run;  // the store's run id
   std::string model;
   std::string setting;
-  bool already_done = false;  // finished in an earlier attempt, nothing was asked
-  std::int64_t unscored = 0;  // responses without a verdict, errors included
+  bool already_done = false;         // finished in an earlier attempt, nothing was asked
+  std::vector<std::string> refused;  // tasks that the model cannot be asked
+  std::int64_t unscored = 0;         // responses without a verdict, errors included
 };
 
 /// Models x settings in the order of the suite.
