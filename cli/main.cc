@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/version.h"
@@ -27,7 +28,7 @@ constexpr const char* kExitCodes =
 
 int fail(ExitCode code, const std::string& message) {
   // A message may quote a hostile file: no control characters, bounded length.
-  const std::string line = "assay: " + assay::escaped(message, 4000) + "\n";
+  const std::string line = "assay: " + assay::escaped(assay::without_secrets(message), 4000) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);
 }

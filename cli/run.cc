@@ -13,6 +13,7 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/http_options.h"
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
@@ -33,6 +34,8 @@ struct RunArguments {
   std::string db;
   std::string data;
   std::string model;
+  std::string model_name;
+  engine::HttpOptions http;
   std::vector<std::string> precision;
   std::optional<std::string> device;
   std::optional<std::string> kv;
@@ -97,6 +100,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
+  add_http_options(command, a.model_name, a.http);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -104,6 +108,9 @@ void add_options(CLI::App& command, RunArguments& a) {
 void apply(const RunArguments& a, suites::Suite& suite) {
   if (!a.model.empty()) {
     suite.models = {{.path = a.model, .settings = suite.models.front().settings}};
+  }
+  if (!a.model_name.empty()) {
+    for (suites::SuiteModel& model : suite.models) model.name = a.model_name;
   }
   for (suites::SuiteModel& model : suite.models) {
     if (!a.precision.empty()) {
@@ -184,7 +191,10 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.branch = a.branch;
   options.revision = a.revision;
   options.build = build_record();
-  options.make_generator = engine::make_generator;
+  options.make_generator = [http = a.http](engine::EngineOptions engine) {
+    engine.http = http;
+    return engine::make_generator(engine);
+  };
   return options;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "engine/completion.h"
+#include "engine/http_options.h"
 #include "engine/request.h"
 
 namespace assay::engine {
@@ -30,6 +31,9 @@ struct EngineOptions {
   std::string long_prompts = "error";     // beyond the context: or "truncate" the oldest after BOS
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
   std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
+  HttpOptions http;
+  /// Asked a few times a second while servers are waited for; true drops what is in flight.
+  std::function<bool()> stop_requested;
 };
 
 /// What a run stores about its model.
@@ -58,6 +62,11 @@ class Generator {
   /// Blocks until every request is answered or the sink said stop. A request that fails yields a
   /// completion with kError. Throws: Error(kEnvironment) when the engine as a whole is lost.
   virtual void run(std::span<const Request> requests, const CompletionSink& sink) = 0;
+  /// Why requests of this form cannot be asked of this model at all, or "".
+  [[nodiscard]] virtual std::string refusal(const Request& request) const {
+    (void)request;
+    return "";
+  }
 };
 
 /// Makes the generator that `options.model` names.

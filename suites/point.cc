@@ -203,6 +203,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.chat_format = suite.engine.chat_format;
   out.long_prompts = suite.engine.long_prompts;
   out.seed = suite.seed;
+  out.stop_requested = interrupted;
   return out;
 }
 

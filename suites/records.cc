@@ -130,9 +130,12 @@ store::GenerationRecord to_record(const engine::Completion& completion, std::str
                            .tokens = static_cast<std::int64_t>(score.ids.size()),
                            .greedy = score.greedy});
   }
-  out.prompt_tokens = static_cast<std::int64_t>(completion.prompt_ids.size());
+  out.prompt_tokens = completion.prompt_ids.empty()
+                          ? completion.prompt_tokens
+                          : static_cast<std::int64_t>(completion.prompt_ids.size());
   out.cached_tokens = completion.cached_prompt_tokens;
-  out.output_tokens = static_cast<std::int64_t>(completion.ids.size());
+  out.output_tokens = completion.ids.empty() ? completion.output_tokens
+                                             : static_cast<std::int64_t>(completion.ids.size());
   out.scheduled_ns = completion.times.scheduled_ns;
   out.sent_ns = completion.times.sent_ns;
   out.first_ns = completion.times.first_ns;
