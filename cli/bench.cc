@@ -13,6 +13,8 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   add_bench_latency(*bench, chosen);
   add_bench_throughput(*bench, chosen);
   add_bench_serve(*bench, chosen);
+  add_bench_kernels(*bench, chosen);
+  add_bench_exchange(*bench, chosen);
 }
 
 }  // namespace assay::cli

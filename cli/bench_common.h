@@ -67,5 +67,7 @@ void print_cases(const std::vector<store::BenchCaseRecord>& cases);
 void add_bench_latency(CLI::App& bench, Chosen& chosen);
 void add_bench_throughput(CLI::App& bench, Chosen& chosen);
 void add_bench_serve(CLI::App& bench, Chosen& chosen);
+void add_bench_kernels(CLI::App& bench, Chosen& chosen);
+void add_bench_exchange(CLI::App& bench, Chosen& chosen);
 
 }  // namespace assay::cli

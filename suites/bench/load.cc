@@ -226,12 +226,19 @@ void TimingListener::on_done(engine::Completion completion) {
     } else {
       t.outcome = RequestOutcome::kDone;
     }
-    // The engine's own count and times where it tells them: text may be held back for a while.
-    if (!completion.ids.empty()) t.output_tokens = std::ssize(completion.ids);
+    // The model's own count and times where it tells them: text may be held back for a while, and
+    // a chunk's tokens are a guess where a server tells no ids.
+    const std::int64_t told = std::max(completion.output_tokens, std::ssize(completion.ids));
+    if (told > 0) {
+      if (!t.chunks.empty() && told > t.output_tokens) {
+        t.chunks.back().tokens += told - t.output_tokens;
+      }
+      t.output_tokens = told;
+    }
     if (completion.times.first_ns > 0) t.first_ns = completion.times.first_ns;
     if (completion.times.last_ns > 0) t.last_ns = completion.times.last_ns;
     if (t.last_ns == 0) t.last_ns = t.sent_ns;
-    t.input_tokens = std::ssize(completion.prompt_ids);
+    t.input_tokens = std::max(completion.prompt_tokens, std::ssize(completion.prompt_ids));
     t.cached_tokens = completion.cached_prompt_tokens;
     ended = t.last_ns;
   }

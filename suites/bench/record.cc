@@ -61,6 +61,9 @@ std::string store_bench(store::Store& store, const BenchRun& run, const Measured
   record.model = run.model;
   record.build = run.build;
   record.machine = to_record(this_machine());
+  if (!run.machine_class.empty()) {
+    record.machine = {.machine_class = run.machine_class, .detail = Json(Json::Object{})};
+  }
   record.setting = run.setting;
   record.kv = run.kv;
   record.device = run.device;

@@ -27,6 +27,7 @@ struct BenchRun {
   std::string branch;
   std::string revision;
   std::string notes;
+  std::string machine_class;  // "": this machine's
   store::BuildRecord build;
 };
 
