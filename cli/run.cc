@@ -154,7 +154,7 @@ suites::ProgressStyle progress_style(const std::string& name) {
 /// The data folder: the option or ASSAY_DATA, else the suite's.
 std::filesystem::path data_folder(const RunArguments& a, const suites::Suite& suite) {
   if (!a.data.empty()) return a.data;
-  if (!suite.data.empty()) return suite.data;
+  if (!suite.data.empty() || suite.tasks.empty()) return suite.data;
   throw_input("{}: no data folder: give --data, ASSAY_DATA or \"data\" in the suite", a.suite);
 }
 
@@ -197,6 +197,10 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.make_generator = [http = a.http](engine::EngineOptions engine) {
     engine.http = http;
     return engine::make_generator(engine);
+  };
+  options.make_session = [http = a.http](engine::EngineOptions engine) {
+    engine.http = http;
+    return engine::make_session(engine);
   };
   return options;
 }
