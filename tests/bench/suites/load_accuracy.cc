@@ -17,7 +17,6 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,6 +25,7 @@
 #include "base/order_statistics.h"
 #include "suites/bench/load.h"
 #include "suites/bench/target.h"
+#include "tests/support/instant_session.h"
 #include "tests/support/stream_server.h"
 
 namespace assay::suites {
@@ -214,64 +214,8 @@ int measure(const LoadPlan& plan, std::int64_t tokens) {
   return done == std::ssize(load.requests) ? 0 : 1;
 }
 
-/// Answers each request with one token as soon as its thread has it.
-class InstantSession : public engine::Session {
- public:
-  InstantSession() : thread_([this] { work(); }) {}
-  ~InstantSession() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_one();
-    thread_.join();
-  }
-  InstantSession(const InstantSession&) = delete;
-  InstantSession& operator=(const InstantSession&) = delete;
-  InstantSession(InstantSession&&) = delete;
-  InstantSession& operator=(InstantSession&&) = delete;
-  [[nodiscard]] const engine::ModelInfo& info() const override { return info_; }
-  engine::RequestHandle submit(engine::Request /*request*/,
-                               std::shared_ptr<engine::Listener> listener) override {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back(std::move(listener));
-    }
-    wake_.notify_one();
-    return ++handles_;
-  }
-  void cancel(engine::RequestHandle /*handle*/) override {}
-
- private:
-  void work() {
-    std::vector<std::shared_ptr<engine::Listener>> batch;
-    for (;;) {
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-        if (stop_) return;
-        batch.swap(queue_);
-      }
-      for (const auto& listener : batch) {
-        listener->on_delta({.tokens = 1, .at_ns = monotonic_ns()});
-        engine::Completion completion;
-        completion.finish_reason = engine::FinishReason::kLength;
-        listener->on_done(std::move(completion));
-      }
-      batch.clear();
-    }
-  }
-  engine::ModelInfo info_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<std::shared_ptr<engine::Listener>> queue_;
-  engine::RequestHandle handles_ = 0;
-  bool stop_ = false;
-  std::thread thread_;
-};
-
 int measure_generator(double rate, double seconds) {
-  InstantSession session;
+  test::InstantSession session;
   SteadyLoadClock clock;
   const BenchTarget target{.session = &session, .clock = &clock, .seed = 1};
   const Workload workload = workload_for(target, {{.input = 16, .output = 1}}, "generator", 0);
