@@ -40,6 +40,7 @@ class Measuring {
     }
     out_.interrupted = interrupted();
     std::erase_if(out_.cases, [](const auto& bench) { return bench.reps.empty(); });
+    remark_on_invalid();
     remark_on_spread();
     return std::move(out_);
   }
@@ -62,10 +63,6 @@ class Measuring {
     }
     const std::string noise = noise_of(seen, options_.noise);
     if (outcome.invalid_reason.empty()) outcome.invalid_reason = noise;
-    if (!outcome.invalid_reason.empty()) {
-      out_.remarks.push_back(fmt::format("{}, repetition {}: left out: {}", bench.name, rep + 1,
-                                         outcome.invalid_reason));
-    }
     record.duration_ns = outcome.duration_ns;
     record.invalid_reason = std::move(outcome.invalid_reason);
     record.detail = std::move(outcome.detail);
@@ -82,6 +79,19 @@ class Measuring {
                                   record.number + 1, options_.reps,
                                   static_cast<double>(record.duration_ns) / 1e9,
                                   record.invalid_reason.empty() ? "" : ", noisy"));
+  }
+
+  /// One line a case: how many, and why the first of them.
+  void remark_on_invalid() {
+    for (const store::BenchCaseRecord& bench : out_.cases) {
+      const auto invalid = [](const auto& rep) { return !rep.invalid_reason.empty(); };
+      const auto first = std::find_if(bench.reps.begin(), bench.reps.end(), invalid);
+      if (first == bench.reps.end()) continue;
+      out_.remarks.push_back(
+          fmt::format("{}: {} of {} repetitions left out: {}", bench.name,
+                      std::count_if(bench.reps.begin(), bench.reps.end(), invalid),
+                      bench.reps.size(), first->invalid_reason));
+    }
   }
 
   void remark_on_spread() {
