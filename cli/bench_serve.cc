@@ -1,9 +1,11 @@
 // assay bench serve: a stream of requests to the built-in session or to a server.
 #include <fmt/format.h>
 
+#include <fstream>
 #include <memory>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/bench_common.h"
 #include "cli/engine_options.h"
 #include "cli/store_path.h"
@@ -28,6 +30,7 @@ struct ServeArguments : BenchArguments {
   double min_duration_s = 600;
   double resolution = 0.1;
   bool sweep = false;
+  std::string timings;
 };
 
 std::optional<double> limit_of(double value) {
@@ -59,6 +62,44 @@ suites::ServeOptions options_of(const ServeArguments& a) {
     throw_input("the server scenario needs limits: --mlperf-limits, or --slo-ttft and --slo-tpot");
   }
   return out;
+}
+
+const char* outcome_name(suites::RequestOutcome outcome) {
+  switch (outcome) {
+    case suites::RequestOutcome::kDone:
+      return "done";
+    case suites::RequestOutcome::kError:
+      return "error";
+    case suites::RequestOutcome::kUnfinished:
+      return "unfinished";
+  }
+  return "";
+}
+
+/// A line a request, times in nanoseconds from the load's begin.
+void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep,
+                   const suites::LoadResult& load) {
+  const auto since = [&](std::int64_t at) {
+    return at == 0 ? Json(nullptr) : Json(at - load.begin_ns);
+  };
+  for (std::size_t i = 0; i < load.requests.size(); ++i) {
+    const suites::RequestTiming& r = load.requests[i];
+    Json line;
+    line.set("case", name);
+    line.set("rep", rep);
+    line.set("request", i);
+    line.set("scheduled_ns", since(r.scheduled_ns));
+    line.set("sent_ns", since(r.sent_ns));
+    line.set("first_ns", since(r.first_ns));
+    line.set("last_ns", since(r.last_ns));
+    line.set("input_tokens", r.input_tokens);
+    line.set("cached_tokens", r.cached_tokens);
+    line.set("output_tokens", r.output_tokens);
+    line.set("outcome", outcome_name(r.outcome));
+    if (!r.error.empty()) line.set("error", escaped(r.error));
+    out << line.dump() << '\n';
+  }
+  out.flush();
 }
 
 /// One repetition at a rate, kept among the cases that are stored.
@@ -128,7 +169,16 @@ Json definition_of(const suites::ServeOptions& options, bool swept) {
 }
 
 ExitCode serve(const ServeArguments& a) {
-  const suites::ServeOptions options = options_of(a);
+  suites::ServeOptions options = options_of(a);
+  std::ofstream timings;
+  if (!a.timings.empty()) {
+    timings.open(a.timings);
+    if (!timings) throw_input("--timings {}: cannot be written", escaped(a.timings, 400));
+    options.on_load = [&](const std::string& name, std::int64_t rep,
+                          const suites::LoadResult& load) {
+      write_timings(timings, name, rep, load);
+    };
+  }
   const BenchModel model(a);
   suites::install_interrupt_handlers();
   suites::Measured measured =
@@ -166,6 +216,7 @@ void add_load_options(CLI::App& command, ServeArguments& a) {
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--drain", a.options.drain_s, "Seconds to wait for the last answers")
       ->check(CLI::Range(0.001, 1e6));
+  command.add_option("--timings", a.timings, "Write the four times of every request, a line each");
   command.add_flag("--sweep", a.sweep, "Find the highest rate that is carried, from --rate up");
   command.add_option("--resolution", a.resolution, "Of the sweep: 0.1 is within 10 %")
       ->check(CLI::Range(0.001, 1.0));

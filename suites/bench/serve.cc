@@ -81,6 +81,7 @@ RepOutcome measure(const BenchTarget& target, const ServeOptions& options, LoadP
   const LoadResult load =
       run_workload(target, workload_for(target, options.lengths, name, rep), plan);
   RepOutcome out;
+  if (options.on_load) options.on_load(name, rep, load);
   if (load.requests.empty()) return out;
   const Window window = measured_window(load, plan, options.warm_up);
   Figures figures = figures_of(load.requests, window, options.slo);

@@ -27,6 +27,8 @@ struct ServeOptions {
   double slo_quantile = 0.99;        // share that must keep the limits
   std::optional<Scenario> scenario;  // MLPerf's judgement beside the figures
   MlperfRules rules;
+  /// Called with every load as it was measured; may be empty.
+  std::function<void(const std::string& name, std::int64_t rep, const LoadResult& load)> on_load;
 };
 
 /// Throws: Error(kInput) for options that do not fit together.
