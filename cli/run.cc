@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/bench_common.h"
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -280,10 +281,17 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
   for (const suites::RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
     const std::vector<suites::TaskSummary> tasks = suites::summarize(store, run.row);
+    const std::vector<store::BenchCaseRecord> benches = store.load_bench(run.row);
     if (json) {
       runs.push_back(suites::run_json(run, tasks));
+      Json cases{Json::Array{}};
+      for (const store::BenchCaseRecord& bench : benches) {
+        cases.push_back(suites::case_json(run.name, bench));
+      }
+      if (!benches.empty()) runs.as_array().back().set("benches", std::move(cases));
     } else {
       print_text(run, tasks);
+      print_cases(benches);
     }
   }
   if (!json) {

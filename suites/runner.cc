@@ -1,6 +1,7 @@
 #include "suites/runner.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -108,14 +109,15 @@ class SuiteRun {
     report.run = run.name;
     report.model = run.model.name;
     if (model) report.unscored = execute_point(store_, run, *model, tasks_, options_, stopping);
-    model.reset();  // two models may not fit
+    model.reset();                           // two models may not fit
+    std::optional<store::RunWriter> writer;  // leaves the run interrupted when it is cut short
+    if (tasks_.empty()) writer.emplace(store_, run.row, run.machine);
     if (suite_.bench && store_.load_bench(run.row).empty()) {
       if (!session) session = speed_session(engine);
       bench_point(store_, run, *session, *suite_.bench);
     }
-    if (tasks_.empty()) {
-      store::RunWriter(store_, run.row, run.machine)
-          .finish(store::RunStatus::kDone, {.peak_memory_bytes = peak_memory_bytes()});
+    if (writer) {
+      writer->finish(store::RunStatus::kDone, {.peak_memory_bytes = peak_memory_bytes()});
     }
     return report;
   }
