@@ -245,6 +245,7 @@ void add_bench_serve(CLI::App& bench, Chosen& chosen) {
   CLI::App* command = bench.add_subcommand(
       "serve", "A stream of requests: rates, concurrency, goodput under limits, MLPerf scenarios");
   auto a = std::make_shared<ServeArguments>();
+  a->bounds = false;  // none of a stream's figures has one
   add_engine_options(*command, a->engine);
   add_bench_options(*command, *a);
   add_load_options(*command, *a);
