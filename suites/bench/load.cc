@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "suites/interrupt.h"
 
@@ -237,10 +238,15 @@ void TimingListener::on_done(engine::Completion completion) {
     }
     if (completion.times.first_ns > 0) t.first_ns = completion.times.first_ns;
     if (completion.times.last_ns > 0) t.last_ns = completion.times.last_ns;
-    if (t.last_ns == 0) t.last_ns = t.sent_ns;
+    ended = completion.times.last_ns > 0 ? completion.times.last_ns : t.last_ns;
+    // An error has no last token, and the session may not tell when it was known.
+    if (ended == 0 || (t.outcome == RequestOutcome::kError && completion.times.last_ns == 0)) {
+      ended = monotonic_ns();
+    }
+    t.ended_ns = ended;
+    if (t.last_ns == 0) t.last_ns = ended;
     t.input_tokens = std::max(completion.prompt_tokens, std::ssize(completion.prompt_ids));
     t.cached_tokens = completion.cached_prompt_tokens;
-    ended = t.last_ns;
   }
   run->finished(ended);
 }

@@ -78,7 +78,8 @@ void add_flow(const RequestTiming& request, const Window& window, Flow& flow) {
     ++flow.completed;
   }
   if (request.sent_ns == 0) return;
-  const std::int64_t end = request.outcome == RequestOutcome::kDone ? request.last_ns : INT64_MAX;
+  const std::int64_t ended = request.ended_ns > 0 ? request.ended_ns : request.last_ns;
+  const std::int64_t end = request.outcome == RequestOutcome::kUnfinished ? INT64_MAX : ended;
   const std::int64_t from = std::max(request.sent_ns, window.begin_ns);
   const std::int64_t to = std::min(end, window.end_ns);
   if (to > from) flow.busy_ns += static_cast<double>(to - from);
