@@ -179,6 +179,20 @@ std::string figure_errors(const std::vector<RequestTiming>& seen,
   return out;
 }
 
+/// Largest number of requests between sent and last token.
+std::int64_t most_in_flight(const std::vector<RequestTiming>& requests) {
+  std::vector<std::pair<std::int64_t, int>> events;
+  for (const RequestTiming& timing : requests) {
+    events.emplace_back(timing.sent_ns, 1);
+    events.emplace_back(timing.ended_ns, -1);
+  }
+  std::sort(events.begin(), events.end());
+  std::int64_t now = 0;
+  std::int64_t most = 0;
+  for (const auto& [at, step] : events) most = std::max<std::int64_t>(most, now += step);
+  return most;
+}
+
 int measure(const LoadPlan& plan, std::int64_t tokens) {
   ServerProcess server({});
   SteadyLoadClock clock;
@@ -204,11 +218,12 @@ int measure(const LoadPlan& plan, std::int64_t tokens) {
   }
   const Window window{load.begin_ns, load.last_start_ns + 1};
   fmt::print(
-      "{{\"requests\": {}, \"answered\": {}, \"seconds\": {:.2f}, \"cpu_seconds\": {:.3f}, "
+      "{{\"requests\": {}, \"answered\": {}, \"most_in_flight\": {}, \"seconds\": {:.2f}, "
+      "\"cpu_seconds\": {:.3f}, "
       "\"cores\": {:.4f}, \"cpu_us_per_request\": {:.1f}, \"send_lag_ms\": {},\n"
       " \"token_error_ms\": {},\n \"ttft_error_ms\": {},\n \"itl_error_ms\": {},\n"
       " \"figures_seen_and_true\": {{{}}}}}\n",
-      load.requests.size(), done, seconds, cpu, cpu / seconds,
+      load.requests.size(), done, most_in_flight(load.requests), seconds, cpu, cpu / seconds,
       1e6 * cpu / static_cast<double>(load.requests.size()), spread(lag), spread(errors.token),
       spread(errors.ttft), spread(errors.itl), figure_errors(load.requests, errors.truth, window));
   return done == std::ssize(load.requests) ? 0 : 1;
