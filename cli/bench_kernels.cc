@@ -16,7 +16,6 @@
 #include "suites/bench/google.h"
 #include "suites/bench/peers.h"
 #include "suites/interrupt.h"
-#include "suites/machine.h"
 
 namespace assay::cli {
 namespace {
@@ -51,20 +50,27 @@ std::vector<engine::Roofline> rooflines() {
   return out;
 }
 
-Json google_context(const store::BuildRecord& build) {
-  const suites::Machine machine = suites::this_machine();
+/// What Google Benchmark writes about the machine, and the bounds that stand among the cases.
+Json google_context(const store::RunRecord& run, const std::vector<store::BenchCaseRecord>& cases) {
   Json out;
-  out.set("date", store::utc_now());
+  out.set("date", run.started_at);
   out.set("host_name", "");  // results are published: no name of a machine
   out.set("executable", "assay");
-  out.set("num_cpus", machine.cores);
+  out.set("num_cpus", run.machine.cores);
   out.set("mhz_per_cpu", 0);
   out.set("cpu_scaling_enabled", false);
   out.set("caches", Json(Json::Array{}));
   out.set("library_build_type", "release");
   out.set("json_schema_version", 1);
-  out.set("cpu", machine.cpu);
-  out.set("assay_commit", build.git_commit);
+  out.set("cpu", run.machine.cpu);
+  out.set("assay_commit", run.build.git_commit);
+  out.set("assay_run", run.name);
+  for (const store::BenchCaseRecord& bench : cases) {
+    if (bench.kind != "roofline" || bench.reps.empty()) continue;
+    for (const auto& [name, value] : bench.reps.front().values) {
+      out.set(bench.name + "/" + name, value);
+    }
+  }
   return out;
 }
 
@@ -125,8 +131,9 @@ ExitCode kernels(KernelArguments a) {
   run.build = build_record();
   if (a.format != "json") return finish_bench(a, run, std::move(measured));
   store::Store store = store::Store::open(store_path(a.db, true), store::OpenMode::kCreate);
-  (void)suites::store_bench(store, run, measured);
-  fmt::print("{}\n", suites::google_json(measured.cases, google_context(run.build)).dump_pretty());
+  const store::RunRecord stored = store.load_run(suites::store_bench(store, run, measured));
+  const Json context = google_context(stored, measured.cases);
+  fmt::print("{}\n", suites::google_json(measured.cases, context).dump_pretty());
   return ExitCode::kOk;
 }
 
@@ -169,7 +176,7 @@ ExitCode export_results(const ExportArguments& a) {
   const store::RunRecord run = store.load_run(a.run);
   const std::vector<store::BenchCaseRecord> cases = store.load_bench(run.row);
   if (cases.empty()) throw_input("run {}: no measurements of speed", run.name);
-  fmt::print("{}\n", suites::google_json(cases, google_context(run.build)).dump_pretty());
+  fmt::print("{}\n", suites::google_json(cases, google_context(run, cases)).dump_pretty());
   return ExitCode::kOk;
 }
 

@@ -144,6 +144,7 @@ Json google_json(const std::vector<store::BenchCaseRecord>& cases, const Json& c
   Json list{Json::Array{}};
   std::int64_t family = 0;
   for (const store::BenchCaseRecord& bench : cases) {
+    if (bench.kind == "roofline") continue;  // bounds have no time
     for (const store::BenchRepRecord& rep : bench.reps) {
       Json entry;
       entry.set("name", bench.name);
