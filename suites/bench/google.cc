@@ -81,7 +81,7 @@ store::BenchRepRecord read_rep(const Json& entry) {
   }
   const double iterations = number_of(entry, "iterations").value_or(0);
   const double time = number_of(entry, "real_time").value_or(0) * unit;
-  out.duration_ns = static_cast<std::int64_t>(std::min(9e18, iterations * time));
+  out.duration_ns = static_cast<std::int64_t>(std::clamp(iterations * time, 0.0, 9e18));
   return out;
 }
 
@@ -163,7 +163,7 @@ Json google_json(const std::vector<store::BenchCaseRecord>& cases, const Json& c
       const double tpot = value_in(rep, "tpot_ms_p50") * 1e6;
       const double time = value_in(rep, "time_ns") > 0 ? value_in(rep, "time_ns") : tpot;
       entry.set("iterations",
-                std::max<std::int64_t>(1, static_cast<std::int64_t>(value_in(rep, "iterations"))));
+                static_cast<std::int64_t>(std::clamp(value_in(rep, "iterations"), 1.0, 9e18)));
       const double shown = time > 0 ? time : static_cast<double>(rep.duration_ns);
       const double cpu = value_in(rep, "cpu_time_ns");
       entry.set("real_time", shown);

@@ -15,6 +15,8 @@
 namespace assay::suites {
 namespace {
 
+constexpr std::int64_t kMostTokens = 1 << 24;  // of one answer: a larger count is not believed
+
 class LoadRun;
 
 /// Collects the times of one request.
@@ -230,7 +232,7 @@ void TimingListener::on_done(engine::Completion completion) {
     // The model's own count and times where it tells them: text may be held back for a while, and
     // a chunk's tokens are a guess where a server tells no ids.
     const std::int64_t told = std::max(completion.output_tokens, std::ssize(completion.ids));
-    if (told > 0) {
+    if (told > 0 && told <= kMostTokens) {
       if (!t.chunks.empty() && told > t.output_tokens) {
         t.chunks.back().tokens += told - t.output_tokens;
       }

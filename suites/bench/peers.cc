@@ -15,7 +15,8 @@
 namespace assay::suites {
 namespace {
 
-constexpr double kMostSeconds = 1e8;  // of any time in a file: beyond it, it is no time
+constexpr double kMostSeconds = 1e6;  // of any time in a file: beyond it, it is no time
+constexpr double kMostTokens = 1e7;   // of one request
 
 std::string text_of(const Json& object, const char* key) {
   const Json* value = object.find(key);
@@ -125,6 +126,11 @@ RequestTiming vllm_timing(const VllmRequests& all, std::size_t i, double origin,
     }
     return static_cast<std::int64_t>((seconds - origin) * 1e9) + 1;
   };
+  for (const double count : {all.inputs[i], all.outputs[i]}) {
+    if (!(count >= 0 && count <= kMostTokens)) {
+      throw_input("{}: request {} has {} tokens", source, i, count);
+    }
+  }
   RequestTiming out;
   out.sent_ns = at(all.starts[i]);
   out.scheduled_ns = i < all.queued.size() ? at(all.starts[i] - all.queued[i]) : out.sent_ns;
