@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/bench_common.h"
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -161,7 +162,7 @@ suites::ProgressStyle progress_style(const std::string& name) {
 /// The data folder: the option or ASSAY_DATA, else the suite's.
 std::filesystem::path data_folder(const RunArguments& a, const suites::Suite& suite) {
   if (!a.data.empty()) return a.data;
-  if (!suite.data.empty()) return suite.data;
+  if (!suite.data.empty() || suite.tasks.empty()) return suite.data;
   throw_input("{}: no data folder: give --data, ASSAY_DATA or \"data\" in the suite", a.suite);
 }
 
@@ -204,6 +205,10 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.make_generator = [http = a.http](engine::EngineOptions engine) {
     engine.http = http;
     return engine::make_generator(engine);
+  };
+  options.make_session = [http = a.http](engine::EngineOptions engine) {
+    engine.http = http;
+    return engine::make_session(engine);
   };
   return options;
 }
@@ -283,10 +288,17 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
   for (const suites::RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
     const std::vector<suites::TaskSummary> tasks = suites::summarize(store, run.row);
+    const std::vector<store::BenchCaseRecord> benches = store.load_bench(run.row);
     if (json) {
       runs.push_back(suites::run_json(run, tasks));
+      Json cases{Json::Array{}};
+      for (const store::BenchCaseRecord& bench : benches) {
+        cases.push_back(suites::case_json(run.name, bench));
+      }
+      if (!benches.empty()) runs.as_array().back().set("benches", std::move(cases));
     } else {
       print_text(run, tasks);
+      print_cases(benches);
     }
   }
   if (!json) {
