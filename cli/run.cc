@@ -158,12 +158,7 @@ class FreshStoreGuard {
       : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
   ~FreshStoreGuard() {
     if (existed_ || used_) return;
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-      std::filesystem::path file = path_;
-      file += suffix;
-      std::filesystem::remove(file, code);
-    }
+    store::remove_unused_store(path_);
   }
   FreshStoreGuard(const FreshStoreGuard&) = delete;
   FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;

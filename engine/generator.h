@@ -30,6 +30,8 @@ struct EngineOptions {
   std::string long_prompts = "error";     // beyond the context: or "truncate" the oldest after BOS
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
   std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
+  /// Asked between the steps of Generator::run; true drops what is in flight. Empty: never.
+  std::function<bool()> stopped;
 };
 
 /// What a run stores about its model.

@@ -23,6 +23,13 @@ decltype(auto) guarded(const std::filesystem::path& path, Work&& work) {
   }
 }
 
+// Counts of a file from elsewhere are held to what sums and products of them can bear.
+inline constexpr std::int64_t kMaxCount = 1'000'000'000;
+inline constexpr std::int64_t kMaxNanoseconds = std::int64_t{1} << 60;  // 36 years
+/// Throws: Error(kInput) naming `what` for a value outside [0, most].
+std::int64_t bounded(std::int64_t value, std::int64_t most, const char* what);
+/// Names of runs and tags: letters, digits and "-_./", from 1 to 100 of them.
+bool is_plain_name(std::string_view name);
 std::int64_t machine_row(Connection& connection, const MachineRecord& machine);
 std::int64_t scorer_row(Connection& connection, std::string_view name, std::string_view version);
 Json metrics_to_json(const std::vector<MetricRecord>& metrics);

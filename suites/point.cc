@@ -203,6 +203,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.chat_format = suite.engine.chat_format;
   out.long_prompts = suite.engine.long_prompts;
   out.seed = suite.seed;
+  out.stopped = interrupted;
   return out;
 }
 
@@ -242,6 +243,7 @@ std::string response_key(const engine::ModelInfo& model, const PlannedTask& task
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
                            engine::Generator& model, std::span<const PlannedTask> tasks,
                            const RunnerOptions& options, const EarlyStopping& stopping) {
+  const InterruptibleWork work;
   store::RunWriter writer(store, run.row, to_record(this_machine()));
   const std::vector<store::RunTaskRecord> stored = store.load_tasks(run.row);
   std::int64_t unscored = 0;

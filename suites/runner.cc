@@ -7,17 +7,20 @@
 #include "suites/interrupt.h"
 #include "suites/point.h"
 #include "suites/records.h"
+#include "suites/space.h"
 
 namespace assay::suites {
 namespace {
 
-/// The newest run of an identity, if there is one.
+/// The run of an identity that was made last, if there is one. By its row: clocks may jump.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
                                const std::string& identity) {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunRecord& run) {
-    return run.identity == identity;
-  });
-  return found == runs.end() ? nullptr : &*found;
+  const store::RunRecord* found = nullptr;
+  for (const store::RunRecord& run : runs) {
+    if (run.identity != identity) continue;
+    if (found == nullptr || run.row > found->row) found = &run;
+  }
+  return found;
 }
 
 bool is_done(const store::RunRecord& run) { return run.status == store::RunStatus::kDone; }
@@ -88,6 +91,8 @@ class SuiteRun {
       }
     }
     const std::vector<RunPoint> points = run_points(suite_);
+    warn_if_space_is_short(
+        store_.path(), estimated_store_bytes(tasks_) * static_cast<std::int64_t>(points.size()));
     const std::vector<store::RunRecord> runs = store_.list_runs();
     const bool resume = continues_earlier(suite_, points, runs, options_);
     std::vector<RunReport> reports;
