@@ -366,9 +366,16 @@ std::string json_quote(std::string_view text) {
   const std::string valid = is_valid_utf8(text) ? std::string() : replace_invalid_utf8(text);
   const std::string_view source = valid.empty() ? text : std::string_view(valid);
   std::string out = "\"";
-  for (const char c : source) {
+  bool control = false;  // the byte before began U+0080 to U+009F, which terminals may obey
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const char c = source[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    if (control) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      control = false;
+    } else if (byte == 0xc2 && static_cast<unsigned char>(source[i + 1]) < 0xa0) {
+      control = true;
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (c == '\n') {

@@ -17,6 +17,7 @@
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "engine/generator.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
@@ -232,7 +233,7 @@ Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::Runner
 
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
-  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+  fmt::print("{}  {}  {}\n", run.name, escaped(run.model.name),
              suites::setting_name({.precision = run.setting, .kv = run.kv}));
   for (const suites::TaskSummary& task : tasks) {
     for (const evals::MetricValue& metric : task.aggregate.metrics) {
@@ -268,7 +269,9 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
     }
   }
   if (!json) {
-    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    for (const reports::GateReport& gate : gates) {
+      fmt::print("{}", escaped_lines(reports::gate_text(gate)));
+    }
     return;
   }
   Json document;

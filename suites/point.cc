@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/journal.h"
 #include "suites/records.h"
@@ -57,7 +58,7 @@ class TaskExecution {
  private:
   std::string run_label() const {
     const std::string setting = setting_name({.precision = run_.setting, .kv = run_.kv});
-    return fmt::format("{} {}", run_.model.name, setting);
+    return fmt::format("{} {}", escaped(run_.model.name), setting);
   }
 
   /// In the order of the data set as one block, or in the blocks of early stopping.

@@ -76,5 +76,13 @@ TEST(Json, QuoteEscapesControlsAndRepairsUtf8) {
   EXPECT_EQ(json_quote("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"");
 }
 
+// A terminal takes U+009B for the beginning of an escape sequence.
+TEST(Json, QuoteEscapesTheSecondSetOfControlsAndNothingBesideIt) {
+  EXPECT_EQ(json_quote("\xc2\x9b"
+                       "1m\xc2\xa0\xc3\x9b"),
+            "\"\\u009b1m\xc2\xa0\xc3\x9b\"");
+  EXPECT_EQ(parse_json(json_quote("\xc2\x9b"), "t").as_string(), "\xc2\x9b");
+}
+
 }  // namespace
 }  // namespace assay

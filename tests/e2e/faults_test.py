@@ -270,6 +270,33 @@ class Changes(WithModel):
         self.assert_names(suite, "model")
 
 
+class Terminal(small_run.SmallRunTest):
+    def test_nothing_from_outside_reaches_the_terminal_as_a_control_sequence(self):
+        hostile = "\x1b]0;title\x07\x1b[31m\x9b2J\u202eevil\r"
+        suite = self.suite(limit=5)
+        document = json.loads(suite.read_text())
+        document.update(name=hostile, model={"path": document["model"], "label": hostile})
+        suite.write_text(json.dumps(document))
+        shown = [assay("run", suite, "--db", self.db, "--label", hostile, "--progress", "bar")]
+        self.assertIn("\r", shown[0].stderr)  # the bar's own
+        shown[0].stderr = shown[0].stderr.replace("\x1b[K", "").replace("\r", "")
+        shown.append(assay("run", suite, "--db", self.db, "--label", hostile))
+        first, second = (run["run"] for run in self.runs())
+        for command in (["runs", "list"], ["runs", "show", first], ["runs", "trend", first], ["compare", first, second],
+                        ["compare", first, second, "--format", "markdown"],
+                        ["gate", "--baseline", first, "--candidate", second], ["runs", "list", "--json"],
+                        ["runs", "export", first], ["runs", "show", hostile]):
+            shown.append(assay(*command, "--db", self.db, codes=None))
+            self.assertIn(shown[-1].returncode, (0, 1, 2, 3), shown[-1].stderr)
+        shown.append(assay("run", self.path / hostile, codes=(2,)))
+        for result in shown:
+            for text in (result.stdout, result.stderr):
+                for sign in "\x1b\x07\x9b\r\u202e":
+                    if sign == "\u202e" and text.startswith(("[{", "{")):
+                        continue  # JSON is for programs: it keeps what is no control character
+                    self.assertNotIn(sign, text, result.args)
+
+
 class Clocks(WithModel):
     def setUp(self):
         super().setUp()
