@@ -13,6 +13,10 @@
 namespace assay {
 namespace {
 
+// A tree takes some 50 bytes a value, a text like [0,0,0] two: what is accepted must not become a
+// large multiple of itself. The largest real file, a tokenizer, has 1.3 million.
+constexpr std::size_t kMaxValues = std::size_t{1} << 23;
+
 [[noreturn]] void wrong_type(const Json& value, std::string_view wanted) {
   throw_input("expected {}, found {} (byte {})", wanted, value.type_name(), value.offset());
 }
@@ -256,6 +260,7 @@ class JsonParser {
     if (depth > limits_.max_depth) {
       fail(offset, fmt::format("nested deeper than {} levels", limits_.max_depth));
     }
+    if (++values_ > kMaxValues) fail(offset, fmt::format("more than {} values", kMaxValues));
     const simdjson::ondemand::json_type type = value.type();
     Json out;
     if (type == simdjson::ondemand::json_type::array) {
@@ -297,6 +302,7 @@ class JsonParser {
   std::string_view source_;
   JsonLimits limits_;
   std::size_t last_offset_ = 0;
+  std::size_t values_ = 0;
 };
 
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {

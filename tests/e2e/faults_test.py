@@ -38,7 +38,15 @@ class WithModel(small_run.SmallRunTest):
     def start(self, suite, db=None, *arguments, **options):
         process = subprocess.Popen([ASSAY, "run", suite, "--db", db or self.db, "--progress", "none", *arguments],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-        self.addCleanup(lambda: process.poll() is None and process.kill())
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+        self.addCleanup(end)
         return process
 
     def stored_responses(self, db=None):
@@ -160,7 +168,7 @@ class Processes(WithModel):
         self.run_whole(suite, self.path / "whole.db")
         for sent, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             process = self.start(suite)
-            self.wait_for_responses(process)
+            self.wait_for_responses(process, self.stored_responses() + 1)
             process.send_signal(sent)
             began = time.monotonic()
             message = process.communicate(timeout=60)[1]
@@ -171,16 +179,19 @@ class Processes(WithModel):
         self.assert_ends_as(self.export(self.path / "whole.db"), suite)
 
     def test_a_long_answer_does_not_hold_up_a_signal(self):
-        suite = self.model_suite(limit=1, tokens=100000, model="dummy:tiny", engine={"chat_format": "plain"})
+        # 64 answers beside each other, none of which ends before thousands of steps.
+        suite = self.model_suite(limit=64, tokens=100_000, model="dummy:tiny", engine={"chat_format": "plain"})
         process = self.start(suite)
         while not self.db.exists() or not self.runs_quietly():
             time.sleep(0.02)
-        time.sleep(0.5)
+        time.sleep(1)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         message = process.communicate(timeout=60)[1]
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(process.returncode, 143, message)
+
+        self.assertEqual(self.stored_responses(), 0, "the answers were too short to show anything")
 
     def runs_quietly(self):
         result = assay("runs", "list", "--db", self.db, "--json", codes=None)
