@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <ctime>
+#include <fstream>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -18,6 +21,7 @@ namespace {
 
 // A full structure check reads the whole file; beyond this size `assay runs verify` does it.
 constexpr std::uint64_t kQuickCheckBytes = std::uint64_t{256} << 20;
+constexpr std::uintmax_t kPageBytes = 8192;
 
 /// A database without anything in it: a store whose making was cut short before its first commit.
 bool is_blank(Connection& connection) {
@@ -67,6 +71,31 @@ void check_length(const fs::path& path, Connection& connection) {
   }
 }
 
+/// Whether a rollback journal beside the file may be played back into it: it is a store of ours, or
+/// too short to hold anything of anybody's.
+bool may_be_recovered(const fs::path& path) {
+  constexpr std::size_t kApplicationIdAt = 68;
+  std::array<char, kApplicationIdAt + 4> header{};
+  std::ifstream in(path, std::ios::binary);
+  in.read(header.data(), header.size());
+  std::error_code code;
+  if (in.gcount() < std::ssize(header) || fs::file_size(path, code) <= kPageBytes) return !code;
+  return std::string_view(header.data() + kApplicationIdAt, 4) == "ASSY";
+}
+
+/// Without WAL (network file systems) a crash leaves a journal that only a writing connection plays
+/// back; a reading one would refuse the file.
+void recover_journal(const fs::path& path) {
+  std::error_code code;
+  const std::uintmax_t bytes = fs::file_size(path.string() + "-journal", code);
+  const bool writable = folder_writable(path) && access(path.c_str(), W_OK) == 0;
+  if (code || bytes == 0 || !writable || !may_be_recovered(path)) return;
+  guarded(path, [&] {
+    Connection connection(path, SQLite::OPEN_READWRITE, false);
+    (void)connection.integer_pragma("schema_version");
+  });
+}
+
 Connection connect_read_only(const fs::path& path) {
   std::error_code code;
   const bool has_wal = fs::exists(path.string() + "-wal", code);
@@ -90,7 +119,7 @@ Connection open_read_only(const fs::path& path) {
 Connection open_for_writing(const fs::path& path, bool fresh) {
   return guarded(path, [&] {
     Connection connection(path, SQLite::OPEN_READWRITE | (fresh ? SQLite::OPEN_CREATE : 0), false);
-    if (fresh) connection.execute("PRAGMA page_size=8192");
+    if (fresh) connection.execute(fmt::format("PRAGMA page_size={}", kPageBytes));
     if (on_network(path)) {
       log_warning("{}: on a network file system; slower journal, one machine at a time",
                   path.string());
@@ -116,6 +145,7 @@ Store Store::open(const fs::path& path, OpenMode mode) {
   if (!missing && !fs::is_regular_file(status)) {
     throw_input("{}: not a file", path.string());
   }
+  if (!missing) recover_journal(path);
   bool fresh = missing || (mode == OpenMode::kCreate && fs::file_size(path, code) == 0);
   if (!fresh && fs::file_size(path, code) == 0) {
     throw_input("{}: not an assay store (empty file)", path.string());

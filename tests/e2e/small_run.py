@@ -33,13 +33,24 @@ def no_sandbox():
     return bool(json.loads(assay("doctor", "--json").stdout)["sandbox"]["problem"])
 
 
+# Among the answers to questions for programs: they must cost their own sample alone.
+HOSTILE = (
+    "import os\nwhile True:\n    os.fork()\n",
+    "import os\nos.kill(-1, 9)\nos._exit(0)\n",
+    "import os, sys\nfor n in range(3, 64):\n    try:\n        os.write(n, b'P' * 100)\n    except OSError:\n        pass\n"
+    "sys.exit(0)\n",
+    "import os\nopen('/tmp/left', 'w').write('x' * 100000)\nos.chmod('/tmp', 0)\nraise SystemExit\n",
+)
+
+
 def write_answers(path, wrong_every=3):
     """The recorded answers as a model; every third one of a task is spoilt."""
     with open(path, "w") as out:
         for number, line in enumerate(gzip.decompress((MINI / "gold.jsonl.gz").read_bytes()).splitlines()):
             row = json.loads(line)
             if number % wrong_every == 0:
-                row["response"] = "I do not know."
+                hostile = row["task"] == "humaneval"
+                row["response"] = f"```python\n{HOSTILE[number // 3 % len(HOSTILE)]}```" if hostile else "I do not know."
             out.write(json.dumps({"id": row["id"], "response": row["response"]}) + "\n")
 
 

@@ -91,6 +91,7 @@ struct Case {
   const char* name;
   Fault fault;
   int write_error;
+  bool shared_memory = true;
 };
 void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
 
@@ -98,7 +99,7 @@ class StoreFault : public ::testing::TestWithParam<Case> {};
 
 TEST_P(StoreFault, AtAnyCallLosesNothingAndTheRunGoesOn) {
   const test::TemporaryFolder folder;
-  test::FaultVfs vfs;
+  test::FaultVfs vfs(GetParam().shared_memory);
   vfs.arm(Fault::kNone, 0);
   ASSERT_EQ(attempt(folder.path() / "whole.db").error, "");
   const std::string whole = exported(folder.path() / "whole.db");
@@ -129,12 +130,16 @@ TEST_P(StoreFault, AtAnyCallLosesNothingAndTheRunGoesOn) {
   EXPECT_GT(stopped, 50);
 }
 
-INSTANTIATE_TEST_SUITE_P(, StoreFault,
-                         ::testing::Values(Case{"full_once", Fault::kOnce, SQLITE_FULL},
-                                           Case{"io_error_once", Fault::kOnce, SQLITE_IOERR_WRITE},
-                                           Case{"full_forever", Fault::kForever, SQLITE_FULL},
-                                           Case{"power_cut", Fault::kPowerCut, SQLITE_IOERR_WRITE}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    , StoreFault,
+    ::testing::Values(Case{"full_once", Fault::kOnce, SQLITE_FULL},
+                      Case{"io_error_once", Fault::kOnce, SQLITE_IOERR_WRITE},
+                      Case{"full_forever", Fault::kForever, SQLITE_FULL},
+                      Case{"power_cut", Fault::kPowerCut, SQLITE_IOERR_WRITE},
+                      Case{"journal_io_error_once", Fault::kOnce, SQLITE_IOERR_WRITE, false},
+                      Case{"journal_full_forever", Fault::kForever, SQLITE_FULL, false},
+                      Case{"journal_power_cut", Fault::kPowerCut, SQLITE_IOERR_WRITE, false}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace assay::store

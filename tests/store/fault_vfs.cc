@@ -121,6 +121,12 @@ constexpr sqlite3_io_methods kMethods = {
     lock_file, unlock_file, check_lock, control,    sector_size,   characteristics, shm_map,
     shm_lock,  shm_barrier, shm_unmap,  fetch,      unfetch};
 
+constexpr sqlite3_io_methods kMethodsWithoutMemory = [] {
+  sqlite3_io_methods out = kMethods;
+  out.iVersion = 1;
+  return out;
+}();
+
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   FaultVfs& owner = owner_of(vfs);
   File& self = *new (file) File{};
@@ -134,7 +140,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
   } else if (counted && !existed) {
     owner.image(name) = {};
   }
-  self.base.pMethods = &kMethods;
+  self.base.pMethods = owner.shared_memory() ? &kMethods : &kMethodsWithoutMemory;
   self.owner = &owner;
   self.path = new std::string(name == nullptr ? "" : name);
   self.counted = counted;
@@ -175,7 +181,8 @@ void apply_some(const FaultVfs::Change& change, SplitMix64& random, std::string&
 
 }  // namespace
 
-FaultVfs::FaultVfs() : real_(sqlite3_vfs_find(nullptr)) {
+FaultVfs::FaultVfs(bool shared_memory)
+    : real_(sqlite3_vfs_find(nullptr)), shared_memory_(shared_memory) {
   vfs_ = *real_;
   vfs_.szOsFile = static_cast<int>(sizeof(File)) + real_->szOsFile;
   vfs_.pNext = nullptr;

@@ -24,7 +24,8 @@ enum class Fault {
 /// exists it is SQLite's default layer. One at a time; one thread.
 class FaultVfs {
  public:
-  FaultVfs();
+  /// Without `shared_memory` there is no WAL, as on some networks: a rollback journal it is.
+  explicit FaultVfs(bool shared_memory);
   ~FaultVfs();
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
@@ -56,12 +57,14 @@ class FaultVfs {
   bool fails();
   [[nodiscard]] int write_error() const { return write_error_; }
   [[nodiscard]] sqlite3_vfs* real() const { return real_; }
+  [[nodiscard]] bool shared_memory() const { return shared_memory_; }
   Image& image(const std::string& path) { return images_[path]; }
   [[nodiscard]] bool knows(const std::string& path) const { return images_.contains(path); }
   void forget(const std::string& path) { images_.erase(path); }
 
  private:
   sqlite3_vfs* real_;
+  bool shared_memory_;
   sqlite3_vfs vfs_{};
   Fault fault_ = Fault::kNone;
   std::int64_t call_ = 0;
