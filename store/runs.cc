@@ -179,7 +179,8 @@ bool is_plain_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("-_./").find(c) != std::string_view::npos;
   };
-  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), plain);
+  return !name.empty() && name.size() <= 100 && name.front() != '/' &&
+         name.find("..") == std::string_view::npos && std::all_of(name.begin(), name.end(), plain);
 }
 
 const char* run_status_name(RunStatus status) {

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <ctime>
 #include <fstream>
 #include <string_view>
@@ -21,7 +20,7 @@ namespace {
 
 // A full structure check reads the whole file; beyond this size `assay runs verify` does it.
 constexpr std::uint64_t kQuickCheckBytes = std::uint64_t{256} << 20;
-constexpr std::uintmax_t kPageBytes = 8192;
+constexpr int kPageBytes = 8192;
 
 /// A database without anything in it: a store whose making was cut short before its first commit.
 bool is_blank(Connection& connection) {
@@ -71,16 +70,26 @@ void check_length(const fs::path& path, Connection& connection) {
   }
 }
 
-/// Whether a rollback journal beside the file may be played back into it: it is a store of ours, or
-/// too short to hold anything of anybody's.
-bool may_be_recovered(const fs::path& path) {
-  constexpr std::size_t kApplicationIdAt = 68;
-  std::array<char, kApplicationIdAt + 4> header{};
+/// The first bytes of a file; "" when it has fewer.
+std::string first_bytes(const fs::path& path, std::size_t count) {
+  std::string out(count, '\0');
   std::ifstream in(path, std::ios::binary);
-  in.read(header.data(), header.size());
-  std::error_code code;
-  if (in.gcount() < std::ssize(header) || fs::file_size(path, code) <= kPageBytes) return !code;
-  return std::string_view(header.data() + kApplicationIdAt, 4) == "ASSY";
+  in.read(out.data(), static_cast<std::streamsize>(count));
+  return in.gcount() == static_cast<std::streamsize>(count) ? out : "";
+}
+
+/// Whether a rollback journal beside the file may be played back into it: it is a store of ours, or
+/// the journal says that the file held nothing yet (at most one page) before.
+bool may_be_recovered(const fs::path& path) {
+  constexpr std::size_t kApplicationIdAt = 68;  // SQLite's file format, 1.3 and 3
+  constexpr std::size_t kPagesBeforeAt = 16;
+  const std::string header = first_bytes(path, kApplicationIdAt + 4);
+  if (header.empty() || header.substr(kApplicationIdAt) == "ASSY") return true;
+  const std::string journal = first_bytes(path.string() + "-journal", kPagesBeforeAt + 4);
+  if (journal.empty()) return false;
+  const std::string_view pages = std::string_view(journal).substr(kPagesBeforeAt);
+  return pages.substr(0, 3) == std::string_view("\0\0\0", 3) &&
+         static_cast<unsigned char>(pages[3]) <= 1;
 }
 
 /// Without WAL (network file systems) a crash leaves a journal that only a writing connection plays
@@ -120,6 +129,9 @@ Connection open_for_writing(const fs::path& path, bool fresh) {
   return guarded(path, [&] {
     Connection connection(path, SQLite::OPEN_READWRITE | (fresh ? SQLite::OPEN_CREATE : 0), false);
     if (fresh) connection.execute(fmt::format("PRAGMA page_size={}", kPageBytes));
+    // FULL syncs all but the folder after a rollback journal is gone: a power cut could bring back
+    // the journal and undo what was told as stored. With WAL the two are the same.
+    connection.execute("PRAGMA synchronous=EXTRA");
     if (on_network(path)) {
       log_warning("{}: on a network file system; slower journal, one machine at a time",
                   path.string());
@@ -127,7 +139,6 @@ Connection open_for_writing(const fs::path& path, bool fresh) {
     } else {
       connection.execute("PRAGMA journal_mode=WAL");
     }
-    connection.execute("PRAGMA synchronous=FULL");
     migrate(connection, all_migrations());
     return connection;
   });

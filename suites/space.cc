@@ -14,6 +14,7 @@ constexpr std::size_t kLookedAt = 20;            // prompts of a task whose leng
 constexpr std::int64_t kRowBytes = 1500;         // keys, digests, times, score and indices
 constexpr std::int64_t kPromptBytesPerByte = 2;  // text, and four bytes for each token's id
 constexpr std::int64_t kBytesPerToken = 9;       // of a response: text and id
+constexpr std::int64_t kEmptyStoreBytes = 400 << 10;
 
 std::int64_t task_bytes(const PlannedTask& task) {
   if (task.samples.empty()) return 0;
@@ -57,7 +58,7 @@ void warn_if_space_is_short(const std::filesystem::path& store, std::int64_t nee
   if (code) return;
   const auto free = static_cast<std::int64_t>(std::min<std::uintmax_t>(
       space.available, static_cast<std::uintmax_t>(std::int64_t{1} << 62)));
-  const std::string warning = space_warning(store, needed, free);
+  const std::string warning = space_warning(store, needed + kEmptyStoreBytes, free);
   if (!warning.empty()) log_warning("{}", warning);
 }
 

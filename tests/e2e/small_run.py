@@ -23,7 +23,9 @@ os.environ.pop("ASSAY_DB", None)
 
 def assay(*arguments, codes=(0,), **options):
     """The finished process; an exit code outside `codes` is a failure that shows what it said."""
-    result = subprocess.run([ASSAY, *map(str, arguments)], capture_output=True, text=True, errors="replace", **options)
+    result = subprocess.run([ASSAY, *map(str, arguments)], capture_output=True, **options)
+    # Not as text: that would make line ends of carriage returns.
+    result.stdout, result.stderr = (out.decode(errors="replace") for out in (result.stdout, result.stderr))
     if codes is not None and result.returncode not in codes:
         raise AssertionError(f"assay {' '.join(map(str, arguments))}: exit code {result.returncode}: {result.stderr}")
     return result

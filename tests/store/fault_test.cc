@@ -30,6 +30,7 @@ Attempt attempt(const std::filesystem::path& file) {
   Attempt out;
   try {
     Store store = Store::open(file, OpenMode::kCreate);
+    if (!store.list_runs().empty() && store.list_runs()[0].status == RunStatus::kDone) return out;
     std::optional<RunRecord> run = store.find_unfinished("example/bf16");
     if (!run) {
       run = store.load_run(

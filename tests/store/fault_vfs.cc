@@ -22,6 +22,7 @@ struct File {
   FaultVfs* owner;
   std::string* path;
   bool counted;
+  bool is_journal;
 };
 
 File& file_of(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
@@ -77,8 +78,7 @@ int sync_file(sqlite3_file* file, int /*flags*/) {
   FaultVfs::Image& image = self.owner->image(*self.path);
   for (const FaultVfs::Change& change : image.pending) apply(change, image.synced);
   image.pending.clear();
-  image.exists = true;
-  image.deleted = false;
+  if (self.is_journal && !image.exists) self.owner->sync_folder();
   return SQLITE_OK;  // the disk itself has nothing to do with this test
 }
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
@@ -138,12 +138,13 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
   if (counted && !owner.knows(name) && existed) {
     owner.image(name) = {.exists = true, .synced = read_all(name)};
   } else if (counted && !existed) {
-    owner.image(name) = {};
+    owner.created(name);
   }
   self.base.pMethods = owner.shared_memory() ? &kMethods : &kMethodsWithoutMemory;
   self.owner = &owner;
   self.path = new std::string(name == nullptr ? "" : name);
   self.counted = counted;
+  self.is_journal = (flags & SQLITE_OPEN_MAIN_DB) == 0;
   return SQLITE_OK;
 }
 
@@ -153,6 +154,7 @@ int delete_file(sqlite3_vfs* vfs, const char* name, int sync_folder) {
   if (owner.knows(name)) {
     if (sync_folder != 0) {
       owner.forget(name);
+      owner.sync_folder();
     } else {
       owner.image(name).deleted = true;
     }
@@ -213,6 +215,18 @@ bool FaultVfs::fails() {
   if (fault_ == Fault::kOnce && calls_ > call_) return false;
   fired_ = true;
   return true;
+}
+
+void FaultVfs::created(const std::string& path) {
+  Image& image = images_[path];
+  // A name that was deleted without a sync stands for the old file or the new one after a cut; the
+  // new one is taken, empty where it was not synced.
+  image = {.exists = image.exists};
+}
+
+void FaultVfs::sync_folder() {
+  std::erase_if(images_, [](const auto& entry) { return entry.second.deleted; });
+  for (auto& [path, image] : images_) image.exists = true;
 }
 
 void FaultVfs::lose_unsynced(SplitMix64& random) {

@@ -60,7 +60,11 @@ class FaultVfs {
   [[nodiscard]] bool shared_memory() const { return shared_memory_; }
   Image& image(const std::string& path) { return images_[path]; }
   [[nodiscard]] bool knows(const std::string& path) const { return images_.contains(path); }
+  void created(const std::string& path);
   void forget(const std::string& path) { images_.erase(path); }
+  /// SQLite's own layer syncs the folder with the first sync of a new journal: the names of all
+  /// files are on the disk from then on, and deleted ones are gone.
+  void sync_folder();
 
  private:
   sqlite3_vfs* real_;
