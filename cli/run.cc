@@ -19,6 +19,7 @@
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "engine/generator.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
@@ -173,12 +174,7 @@ class FreshStoreGuard {
       : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
   ~FreshStoreGuard() {
     if (existed_ || used_) return;
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-      std::filesystem::path file = path_;
-      file += suffix;
-      std::filesystem::remove(file, code);
-    }
+    store::remove_unused_store(path_);
   }
   FreshStoreGuard(const FreshStoreGuard&) = delete;
   FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;
@@ -259,7 +255,7 @@ Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::Runner
 
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
-  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+  fmt::print("{}  {}  {}\n", run.name, escaped(run.model.name),
              suites::setting_name({.precision = run.setting, .kv = run.kv}));
   for (const suites::TaskSummary& task : tasks) {
     for (const evals::MetricValue& metric : task.aggregate.metrics) {
@@ -302,7 +298,9 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
     }
   }
   if (!json) {
-    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    for (const reports::GateReport& gate : gates) {
+      fmt::print("{}", escaped_lines(reports::gate_text(gate)));
+    }
     return;
   }
   Json document;

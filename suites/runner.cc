@@ -10,17 +10,20 @@
 #include "suites/point.h"
 #include "suites/point_bench.h"
 #include "suites/records.h"
+#include "suites/space.h"
 
 namespace assay::suites {
 namespace {
 
-/// The newest run of an identity, if there is one.
+/// The run of an identity that was made last, if there is one. By its row: clocks may jump.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
                                const std::string& identity) {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunRecord& run) {
-    return run.identity == identity;
-  });
-  return found == runs.end() ? nullptr : &*found;
+  const store::RunRecord* found = nullptr;
+  for (const store::RunRecord& run : runs) {
+    if (run.identity != identity) continue;
+    if (found == nullptr || run.row > found->row) found = &run;
+  }
+  return found;
 }
 
 Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
@@ -79,6 +82,8 @@ class SuiteRun {
       }
     }
     const std::vector<RunPoint> points = run_points(suite_);
+    warn_if_space_is_short(
+        store_.path(), estimated_store_bytes(tasks_) * static_cast<std::int64_t>(points.size()));
     const std::vector<store::RunRecord> runs = store_.list_runs();
     const bool resume = continues_earlier(points, runs);
     std::vector<RunReport> reports;
