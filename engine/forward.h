@@ -36,14 +36,15 @@ class Forward {
   void embed(const Batch& batch);
   void attention_block(const Batch& batch, std::int64_t layer);
   void mlp_block(std::int64_t rows, std::int64_t layer);
-  void norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next,
-            bool quantize);
+  void norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next);
+  void project_qkv(const LayerWeights& w, std::int64_t rows);
   void rotate_and_store(const Batch& batch, std::int64_t layer);
   void row_parallel(const PackedMatrix& matrix, std::int64_t rows);
   void logits(const Batch& batch, std::span<LogitResult> results);
   const float* gather_logits(std::int64_t rows);
-  [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row, bool quantize);
-  void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out);
+  [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row);
+  [[nodiscard]] const float* input_scales(const PackedMatrix& matrix) const;
+  void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out, std::int64_t ldo);
 
   const Model& model_;
   KvCache& cache_;
@@ -52,8 +53,8 @@ class Forward {
   CpuContext context_;
   LargeBuffer x_;      // [rows, h] residual stream
   LargeBuffer input_;  // [rows, padded inputs of the widest matrix], what the next product reads
-  LargeBuffer scale_;  // [rows, 8] scales of `input_`
-  LargeBuffer qkv_;    // [rows, padded (H + 2 Hkv) d]
+  LargeBuffer scale_;  // [rows, scales of the product] of `input_`
+  LargeBuffer qkv_;    // [rows, qkv_width()]
   LargeBuffer mixed_;  // [rows, H d] attention output
   LargeBuffer gate_;   // [rows, padded i]
   LargeBuffer up_;

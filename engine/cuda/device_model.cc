@@ -6,8 +6,10 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/silu_mul.h"
@@ -23,35 +25,116 @@ constexpr std::int64_t kPadding = 256;  // matrices begin at multiples of it
 
 /// Rows of one source tensor inside a matrix.
 struct Part {
-  std::string name;  // without ".weight"
+  std::string module;
   std::int64_t rows = 0;
   int interleave = -1;  // as in WeightRowsArgs
+  std::string tensor;   // without ".weight", where it is not the module's name (tied output)
+  [[nodiscard]] std::string weight() const {
+    return (tensor.empty() ? module : tensor) + ".weight";
+  }
 };
 
-DeviceMatrix shape_of(WeightType type, std::int64_t rows, std::int64_t cols, int shards) {
-  DeviceMatrix out;
-  out.type = type;
-  out.rows = static_cast<int>(rows);
-  out.shards = shards;
-  out.shard_used = static_cast<int>((cols + shards - 1) / shards);
-  out.shard_k = static_cast<int>(round_up(out.shard_used, kBlock));
+/// How a device holds a format's codes: exactly, in a type that its kernels multiply.
+WeightType device_type(WeightType type) {
+  switch (type) {
+    case WeightType::kE4m3:
+    case WeightType::kInt4:
+      return WeightType::kE4m3;
+    default:
+      return WeightType::kBf16;
+  }
+}
+
+/// FP4 codes are held with the scales of their groups applied.
+bool has_group_scales(const MatrixFormat& format) {
+  return format.group > 0 && format.weights != WeightType::kE2m1;
+}
+
+/// A matrix without memory, and, where inputs have scales in groups, what its blocks hold.
+struct MatrixLayout {
+  DeviceMatrix shape;
+  std::vector<InputPiece> pieces;
+  MatrixFormat format;
+};
+
+MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64_t cols,
+                       int shards) {
+  MatrixLayout out;
+  out.format = format;
+  DeviceMatrix& m = out.shape;
+  m.type = device_type(format.weights);
+  m.rows = static_cast<int>(rows);
+  m.shards = shards;
+  m.shard_used = static_cast<int>((cols + shards - 1) / shards);
+  m.shard_k = static_cast<int>(round_up(m.shard_used, kBlock));
+  m.activations = format.activations;
+  m.input_scale = format.input_scale;
+  m.amax_bound = format.amax_bound;
+  if (!has_group_scales(format)) return out;
+  // A piece is a block of its own: one scale a block, whatever the shape.
+  std::vector<std::vector<InputPiece>> of(static_cast<std::size_t>(shards));
+  for (const Piece& piece : make_pieces(shards, m.shard_used, format.group, 0)) {
+    const std::int64_t origin = piece.begin / m.shard_k * m.shard_k;
+    of[static_cast<std::size_t>(piece.begin / m.shard_k)].push_back(
+        {static_cast<int>(piece.begin - origin), static_cast<int>(piece.end - origin)});
+  }
+  std::size_t most = 0;
+  for (const auto& pieces : of) most = std::max(most, pieces.size());
+  for (auto& pieces : of) {
+    pieces.resize(most);
+    out.pieces.insert(out.pieces.end(), pieces.begin(), pieces.end());
+  }
+  m.shard_k = static_cast<int>(static_cast<std::int64_t>(most) * kBlock);
   return out;
 }
 
-struct LayerShapes {
-  DeviceMatrix qkv, o, gate_up, down;
+struct LayerLayouts {
+  MatrixLayout qkv, o, gate_up, down;
 };
-LayerShapes layer_shapes(const ModelConfig& c, WeightType type) {
-  const std::int64_t features = round_up(c.intermediate, kGateUpGroup);
-  return {.qkv = shape_of(type, c.q_width() + 2 * c.kv_width(), c.hidden, 1),
-          .o = shape_of(type, c.hidden, c.q_width(), static_cast<int>(kShards)),
-          .gate_up = shape_of(type, 2 * features, c.hidden, 1),
-          .down = shape_of(type, c.hidden, c.intermediate, static_cast<int>(kShards))};
+
+/// The one format of modules that are one matrix on the device.
+MatrixFormat common_format(const PrecisionSetting& setting, const WeightSource& source,
+                           const std::vector<std::string>& modules) {
+  MatrixFormat first = resolve_format(setting, source, modules.front());
+  for (const std::string& module : modules) {
+    MatrixFormat other = resolve_format(setting, source, module);
+    const bool alike = other.weights == first.weights && other.group == first.group &&
+                       other.activations == first.activations &&
+                       other.input_scale == first.input_scale &&
+                       other.amax_bound == first.amax_bound;
+    if (!alike) {
+      throw_input("{} and {}: on a GPU they are one product and need one setting", modules.front(),
+                  module);
+    }
+  }
+  return first;
 }
 
-std::int64_t matrix_bytes(const DeviceMatrix& m) {
-  const std::int64_t scales = m.type == WeightType::kE4m3 ? m.rows * std::int64_t{4} : 0;
-  return round_up(m.bytes(), kPadding) + round_up(scales, kPadding);
+LayerLayouts layer_layouts(const ModelConfig& c, const PrecisionSetting& setting,
+                           const WeightSource& source, std::int64_t layer) {
+  const std::string prefix = fmt::format("model.layers.{}.", layer);
+  const std::string attention = prefix + "self_attn.";
+  const std::string mlp = prefix + "mlp.";
+  const std::int64_t features = round_up(c.intermediate, kGateUpGroup);
+  constexpr int kEighths = static_cast<int>(kShards);
+  const auto format = [&](const std::vector<std::string>& modules) {
+    return common_format(setting, source, modules);
+  };
+  return {
+      .qkv = layout_of(format({attention + "q_proj", attention + "k_proj", attention + "v_proj"}),
+                       c.q_width() + 2 * c.kv_width(), c.hidden, 1),
+      .o = layout_of(format({attention + "o_proj"}), c.hidden, c.q_width(), kEighths),
+      .gate_up = layout_of(format({mlp + "gate_proj", mlp + "up_proj"}), 2 * features, c.hidden, 1),
+      .down = layout_of(format({mlp + "down_proj"}), c.hidden, c.intermediate, kEighths)};
+}
+
+/// Memory of a matrix with its scales.
+std::int64_t matrix_bytes(const MatrixLayout& layout) {
+  const DeviceMatrix& m = layout.shape;
+  std::int64_t bytes = round_up(m.bytes(), kPadding);
+  if (layout.format.weights != WeightType::kBf16) bytes += round_up(m.rows * 4, kPadding);
+  if (layout.pieces.empty()) return bytes;
+  return bytes + round_up(m.rows * m.blocks() * 4, kPadding) + round_up(m.blocks() * 8, kPadding);
 }
 
 /// One of two chunks on its way to the device.
@@ -78,19 +161,32 @@ class Loader {
         .template as<T>();
   }
 
-  DeviceMatrix matrix(DeviceMatrix shape, std::int64_t cols, const std::vector<Part>& parts) {
+  DeviceMatrix matrix(const MatrixLayout& layout, std::int64_t cols,
+                      const std::vector<Part>& parts) {
+    DeviceMatrix shape = layout.shape;
     shape.data = allocate<std::byte>(shape.bytes(), "weights");
     // Rows that no tensor has (features that pad to a group) are zero.
     fill_bytes(stream_.get(), shape.data, 0, static_cast<std::size_t>(shape.bytes()));
-    if (shape.type == WeightType::kE4m3) {
-      shape.row_scale = allocate<float>(shape.rows, "weight scales");
-      fill_bytes(stream_.get(), shape.row_scale, 0,
-                 static_cast<std::size_t>(shape.rows) * sizeof(float));
+    if (layout.format.weights != WeightType::kBf16) {
+      shape.row_scale = zeros(shape.rows, "weight scales");
+    }
+    if (!layout.pieces.empty()) {
+      shape.group_scale = zeros(shape.rows * shape.blocks(), "weight scales");
+      auto* pieces = allocate<InputPiece>(shape.blocks(), "weights");
+      copy_to_device(stream_.get(), pieces, layout.pieces.data(),
+                     layout.pieces.size() * sizeof(InputPiece));
+      stream_.synchronize();
+      shape.pieces = pieces;
     }
     std::int64_t offset = 0;
     std::vector<float> bias;
     for (const Part& part : parts) {
-      load_part(shape, cols, part, static_cast<int>(offset));
+      const MatrixFormat format = resolve_format(model_.setting, source_, part.module);
+      if (is_direct(format)) {
+        load_part(shape, format, cols, part, static_cast<int>(offset));
+      } else {
+        load_codes(shape, format, cols, part, parts, static_cast<int>(offset));
+      }
       add_bias(bias, shape, part, offset);
       if (part.interleave < 0) offset += part.rows;
     }
@@ -115,10 +211,22 @@ class Loader {
   void finish() { stream_.synchronize(); }
 
  private:
+  float* zeros(std::int64_t count, const char* what) {
+    auto* out = allocate<float>(count, what);
+    fill_bytes(stream_.get(), out, 0, static_cast<std::size_t>(count) * sizeof(float));
+    return out;
+  }
+
+  /// The device quantizes by itself.
+  static bool is_direct(const MatrixFormat& format) {
+    return format.weights == WeightType::kBf16 ||
+           (format.weights == WeightType::kE4m3 && format.group == 0 && !format.stored);
+  }
+
   /// Calls use(device rows, first row, rows) for chunks of the tensor, in order.
   template <typename Use>
   void for_chunks(const Part& part, std::int64_t cols, const Use& use) {
-    const std::string name = part.name + ".weight";
+    const std::string name = part.weight();
     const std::int64_t row_bytes = cols * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t most = std::max<std::int64_t>(1, kChunkBytes / row_bytes);
     for (std::int64_t first = 0; first < part.rows; first += most) {
@@ -144,8 +252,9 @@ class Loader {
     }
   }
 
-  void load_part(const DeviceMatrix& to, std::int64_t cols, const Part& part, int offset) {
-    const bool common = to.type == WeightType::kE4m3 && model_.setting.tensor_scale;
+  void load_part(const DeviceMatrix& to, const MatrixFormat& format, std::int64_t cols,
+                 const Part& part, int offset) {
+    const bool common = format.scales == ScaleLayout::kTensor;
     if (common) {
       fill_bytes(stream_.get(), amax_.as<float>(), 0, sizeof(float));
       for_chunks(part, cols, [&](const float* rows, int /*first*/, int count) {
@@ -164,9 +273,99 @@ class Loader {
     });
   }
 
+  /// Codes that the host makes or reads, chunk by chunk: values at their places, then scales.
+  void load_codes(const DeviceMatrix& to, const MatrixFormat& format, std::int64_t cols,
+                  const Part& part, const std::vector<Part>& fused, int offset) {
+    std::unique_ptr<CodeSource> made;
+    const CodeSource* codes = format.stored ? source_.codes(part.module) : nullptr;
+    if (codes == nullptr) {
+      MatrixShape shape{
+          .tensor = part.weight(), .rows = part.rows, .cols = cols, .scaled_with = {}};
+      for (const Part& other : fused) shape.scaled_with.emplace_back(other.weight(), other.rows);
+      made = quantize_matrix(source_, shape, format, [&](std::int64_t count, const auto& body) {
+        team_.run(count, [&](std::int64_t i, int /*thread*/) { body(i, i + 1); });
+      });
+      codes = made.get();
+    }
+    const std::vector<std::int64_t> places = places_of(to, format, cols);
+    const std::int64_t groups = to.group_scale == nullptr ? 0 : to.blocks();
+    const std::int64_t row_floats = to.inputs() + groups + 1;
+    const std::int64_t most = std::max<std::int64_t>(
+        1, kChunkBytes / (row_floats * static_cast<std::int64_t>(sizeof(float))));
+    for (std::int64_t first = 0; first < part.rows; first += most) {
+      const std::int64_t rows = std::min(most, part.rows - first);
+      Staging& side = staging_[turn_++ % staging_.size()];
+      side.done.wait();
+      auto* host = side.host.as<float>();
+      float* scales = host + rows * to.inputs();
+      std::fill_n(host, rows * row_floats, 0.0F);
+      team_.run(rows, [&](std::int64_t r, int /*thread*/) {
+        CodeRow row;
+        codes->read(first + r, row);
+        place(row, format, places, host + r * to.inputs());
+        scales[r] = row.row_scale;
+        for (std::int64_t b = 0; b < groups; ++b) {
+          scales[rows + r * groups + b] = block_scale(to, format, row, places, b);
+        }
+      });
+      auto* device = side.device.as<float>();
+      copy_to_device(stream_.get(), device, host,
+                     static_cast<std::size_t>(rows * row_floats) * sizeof(float));
+      const float* device_scales = device + rows * to.inputs();
+      code_rows_cuda(stream_.get(), {.in = device,
+                                     .row_scale = device_scales,
+                                     .group_scale = device_scales + rows,
+                                     .rows = static_cast<int>(rows),
+                                     .to = to,
+                                     .first_row = static_cast<int>(first),
+                                     .row_offset = offset,
+                                     .interleave = part.interleave});
+      side.done.record(stream_.get());
+    }
+  }
+
+  /// Where each input of a row lies among the padded ones.
+  static std::vector<std::int64_t> places_of(const DeviceMatrix& m, const MatrixFormat& format,
+                                             std::int64_t cols) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(cols));
+    const std::int64_t shard_blocks = m.shard_k / kBlock;
+    std::int64_t block = 0;
+    for (std::int64_t i = 0; i < cols; ++i) {
+      const std::int64_t shard = i / m.shard_used;
+      const std::int64_t inside = i % m.shard_used;
+      std::int64_t at = shard * m.shard_k + inside;
+      if (has_group_scales(format)) {
+        const bool starts = inside % kBlock == 0 || i % format.group == 0;
+        block = inside == 0 ? shard * shard_blocks : starts ? block + 1 : block;
+        at = block * kBlock + inside % kBlock;
+      }
+      out[static_cast<std::size_t>(i)] = at;
+    }
+    return out;
+  }
+
+  static void place(const CodeRow& row, const MatrixFormat& format,
+                    const std::vector<std::int64_t>& places, float* out) {
+    const auto group = static_cast<std::size_t>(std::max<std::int64_t>(1, format.group));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      float value = row.codes[i];
+      if (format.weights == WeightType::kE2m1) value *= row.group_scale[i / group];
+      if (!row.zero_points.empty()) value -= static_cast<float>(row.zero_points[i / group]);
+      out[places[i]] = value;
+    }
+  }
+
+  /// The scale of the inputs that block `b` holds; 1 where it holds none.
+  static float block_scale(const DeviceMatrix& m, const MatrixFormat& format, const CodeRow& row,
+                           const std::vector<std::int64_t>& places, std::int64_t b) {
+    const auto first = std::lower_bound(places.begin(), places.end(), b * kBlock);
+    if (first == places.end() || *first >= (b + 1) * kBlock || b >= m.blocks()) return 1.0F;
+    return row.group_scale[static_cast<std::size_t>((first - places.begin()) / format.group)];
+  }
+
   void add_bias(std::vector<float>& bias, const DeviceMatrix& to, const Part& part,
                 std::int64_t offset) const {
-    const std::string name = part.name + ".bias";
+    const std::string name = part.module + ".bias";
     if (!source_.has(name)) return;
     bias.resize(static_cast<std::size_t>(to.rows), 0.0F);
     std::vector<float> values(static_cast<std::size_t>(part.rows));
@@ -187,23 +386,23 @@ class Loader {
   std::size_t turn_ = 0;
 };
 
-DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerShapes& shapes,
+DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerLayouts& layouts,
                        std::int64_t n) {
   const std::string prefix = fmt::format("model.layers.{}.", n);
   const std::string attention = prefix + "self_attn.";
   const std::string mlp = prefix + "mlp.";
   DeviceLayer layer;
   layer.attention_norm = loader.vector(prefix + "input_layernorm.weight", c.hidden);
-  layer.qkv = loader.matrix(shapes.qkv, c.hidden,
+  layer.qkv = loader.matrix(layouts.qkv, c.hidden,
                             {{attention + "q_proj", c.q_width()},
                              {attention + "k_proj", c.kv_width()},
                              {attention + "v_proj", c.kv_width()}});
-  layer.o = loader.matrix(shapes.o, c.q_width(), {{attention + "o_proj", c.hidden}});
+  layer.o = loader.matrix(layouts.o, c.q_width(), {{attention + "o_proj", c.hidden}});
   layer.mlp_norm = loader.vector(prefix + "post_attention_layernorm.weight", c.hidden);
   layer.gate_up =
-      loader.matrix(shapes.gate_up, c.hidden,
+      loader.matrix(layouts.gate_up, c.hidden,
                     {{mlp + "gate_proj", c.intermediate, 0}, {mlp + "up_proj", c.intermediate, 1}});
-  layer.down = loader.matrix(shapes.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
+  layer.down = loader.matrix(layouts.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
   return layer;
 }
 
@@ -236,18 +435,22 @@ DeviceModel load_device_model(const ModelConfig& config, const WeightSource& sou
   DeviceModel model;
   model.config = config;
   model.setting = setting;
+  check_overrides(setting, config);
   Loader loader(model, source, threads);
-  const LayerShapes shapes = layer_shapes(config, setting.weights);
   for (std::int64_t n = 0; n < config.layers; ++n) {
-    model.layers.push_back(load_layer(loader, config, shapes, n));
+    model.layers.push_back(
+        load_layer(loader, config, layer_layouts(config, setting, source, n), n));
   }
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
-  const DeviceMatrix head = shape_of(WeightType::kBf16, config.vocab, config.hidden, 1);
-  model.lm_head =
-      loader.matrix(head, config.hidden, {{config.tied ? embedding : "lm_head", config.vocab}});
-  const DeviceMatrix table =
-      config.tied ? model.lm_head : loader.matrix(head, config.hidden, {{embedding, config.vocab}});
+  const MatrixFormat head = resolve_format(setting, source, "lm_head");
+  const bool shared = config.tied && head.weights == WeightType::kBf16;
+  model.lm_head = loader.matrix(layout_of(head, config.vocab, config.hidden, 1), config.hidden,
+                                {{"lm_head", config.vocab, -1, config.tied ? embedding : ""}});
+  // The embedding is no linear module: it is BF16 in every setting.
+  const DeviceMatrix table = shared ? model.lm_head
+                                    : loader.matrix(layout_of({}, config.vocab, config.hidden, 1),
+                                                    config.hidden, {{embedding, config.vocab}});
   model.embedding = static_cast<const bf16*>(table.data);
   model.embedding_ld = static_cast<int>(table.inputs());
   load_rope(model, loader, context);
@@ -255,13 +458,39 @@ DeviceModel load_device_model(const ModelConfig& config, const WeightSource& sou
   return model;
 }
 
-std::int64_t estimate_device_weight_bytes(const ModelConfig& c, const PrecisionSetting& setting,
-                                          std::int64_t context) {
-  const LayerShapes s = layer_shapes(c, setting.weights);
-  const std::int64_t layer = matrix_bytes(s.qkv) + matrix_bytes(s.o) + matrix_bytes(s.gate_up) +
-                             matrix_bytes(s.down) + 2 * round_up(c.hidden * 4, kPadding);
-  const std::int64_t head = matrix_bytes(shape_of(WeightType::kBf16, c.vocab, c.hidden, 1));
-  return c.layers * layer + (c.tied ? 1 : 2) * head + context * c.head_dim * 4;
+std::int64_t widest_device_input(const DeviceModel& model) {
+  std::int64_t most = model.lm_head.inputs();
+  for (const DeviceLayer& layer : model.layers) {
+    most = std::max(
+        {most, layer.qkv.inputs(), layer.o.inputs(), layer.gate_up.inputs(), layer.down.inputs()});
+  }
+  return most;
+}
+
+std::int64_t widest_device_input(const ModelConfig& c, const WeightSource& source,
+                                 const PrecisionSetting& setting) {
+  const MatrixFormat head = resolve_format(setting, source, "lm_head");
+  std::int64_t most = layout_of(head, c.vocab, c.hidden, 1).shape.inputs();
+  for (std::int64_t n = 0; n < c.layers; ++n) {
+    const LayerLayouts l = layer_layouts(c, setting, source, n);
+    most = std::max({most, l.qkv.shape.inputs(), l.o.shape.inputs(), l.gate_up.shape.inputs(),
+                     l.down.shape.inputs()});
+  }
+  return most;
+}
+
+std::int64_t estimate_device_weight_bytes(const ModelConfig& c, const WeightSource& source,
+                                          const PrecisionSetting& setting, std::int64_t context) {
+  std::int64_t bytes = context * c.head_dim * 4;
+  for (std::int64_t n = 0; n < c.layers; ++n) {
+    const LayerLayouts layouts = layer_layouts(c, setting, source, n);
+    bytes += matrix_bytes(layouts.qkv) + matrix_bytes(layouts.o) + matrix_bytes(layouts.gate_up) +
+             matrix_bytes(layouts.down) + 2 * round_up(c.hidden * 4, kPadding);
+  }
+  const MatrixFormat head = resolve_format(setting, source, "lm_head");
+  const bool shared = c.tied && head.weights == WeightType::kBf16;
+  bytes += matrix_bytes(layout_of(head, c.vocab, c.hidden, 1));
+  return shared ? bytes : bytes + matrix_bytes(layout_of({}, c.vocab, c.hidden, 1));
 }
 
 }  // namespace assay::engine

@@ -115,7 +115,7 @@ std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options)
   return bytes;
 }
 
-Limits plan_memory(const Opened& opened, const EngineOptions& options,
+Limits plan_memory(const Opened& opened, const WeightSource& source, const EngineOptions& options,
                    const PrecisionSetting& setting) {
   Limits limits;
   limits.context = options.max_context > 0 ? options.max_context : opened.config.max_position;
@@ -124,7 +124,7 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
+  const std::int64_t weights = estimate_weight_bytes(opened.config, source, setting, options.tp);
   const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = available_memory();
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
@@ -158,16 +158,17 @@ struct Backend {
 Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
                     int threads) {
   Backend out;
-  out.limits = plan_memory(opened, options, find_setting(options.precision));
-  auto executor =
-      std::make_unique<CpuExecutor>(opened.config, source,
-                                    CpuExecutorOptions{.setting = &find_setting(options.precision),
-                                                       .kv = find_kv_type(options.kv),
-                                                       .ranks = options.tp,
-                                                       .threads = threads,
-                                                       .context = out.limits.context,
-                                                       .pages = out.limits.pages,
-                                                       .max_rows = kStepRows});
+  const PrecisionSetting setting = find_setting(options.precision);
+  check_overrides(setting, opened.config);
+  out.limits = plan_memory(opened, source, options, setting);
+  auto executor = std::make_unique<CpuExecutor>(opened.config, source,
+                                                CpuExecutorOptions{.setting = &setting,
+                                                                   .kv = find_kv_type(options.kv),
+                                                                   .ranks = options.tp,
+                                                                   .threads = threads,
+                                                                   .context = out.limits.context,
+                                                                   .pages = out.limits.pages,
+                                                                   .max_rows = kStepRows});
   out.info.weight_bytes = executor->weight_bytes();
   out.info.device = "cpu";
   out.info.arithmetic = "cpu-1";
@@ -185,9 +186,9 @@ Backend cuda_backend(const Opened& opened, const WeightSource& source, const Eng
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
   }
-  const PrecisionSetting& setting = find_setting(options.precision);
+  const PrecisionSetting setting = find_setting(options.precision);
   const KvType kv = find_kv_type(options.kv);
-  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+  const CudaPlan plan = plan_cuda(opened.config, source, setting, kv, cuda);
   auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
   const CudaDescription description = executor->description();
   Backend out;
