@@ -92,6 +92,7 @@ void Forward::run(const Batch& batch, std::span<LogitResult> results) {
   for (std::int64_t layer = 0; layer < model_.config.layers; ++layer) {
     attention_block(batch, layer);
     mlp_block(rows, layer);
+    if (observer_ != nullptr) observer_->on_layer(layer, x_.as<bf16>(), rows);
   }
   logits(batch, results);
 }
@@ -160,11 +161,12 @@ void Forward::multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out,
 
 /// q, k and v side by side. Where they are three products, the next one overwrites the padding of
 /// the one before.
-void Forward::project_qkv(const LayerWeights& w, std::int64_t rows) {
+void Forward::project_qkv(const LayerWeights& w, std::int64_t rows, std::int64_t layer) {
   const PackedMatrix* before = nullptr;
   std::int64_t column = 0;
   for (const PackedMatrix& matrix : w.qkv) {
     if (before == nullptr || !same_input(*before, matrix)) norm(w.attention_norm, rows, matrix);
+    show_input(layer, "self_attn.q_proj", rows, matrix);
     multiply(matrix, rows, qkv_.as<bf16>() + column, model_.qkv_width());
     column += matrix.rows;
     before = &matrix;
@@ -175,8 +177,12 @@ void Forward::attention_block(const Batch& batch, std::int64_t layer) {
   const ModelConfig& c = model_.config;
   const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
   const auto rows = static_cast<std::int64_t>(batch.ids.size());
-  project_qkv(w, rows);
+  project_qkv(w, rows, layer);
   rotate_and_store(batch, layer);
+  if (observer_ != nullptr) {
+    const bf16* keys = qkv_.as<bf16>() + model_.partition.heads.size() * c.head_dim;
+    observer_->on_keys_values(layer, keys, keys + c.kv_width(), rows, model_.qkv_width());
+  }
   attention_cpu(context_, cache_,
                 {.q = qkv_.as<bf16>(),
                  .ld = model_.qkv_width(),
@@ -192,6 +198,7 @@ void Forward::attention_block(const Batch& batch, std::int64_t layer) {
     context_.kernels->pack_row(mixed_.as<bf16>() + row * w.o.inputs(), context_.scratch(thread),
                                row_out(w.o, row));
   });
+  show_input(layer, "self_attn.o_proj", rows, w.o);
   row_parallel(w.o, rows);
 }
 
@@ -247,10 +254,16 @@ void Forward::row_parallel(const PackedMatrix& matrix, std::int64_t rows) {
   });
 }
 
+void Forward::show_input(std::int64_t layer, const char* module, std::int64_t rows,
+                         const PackedMatrix& next) {
+  if (observer_ != nullptr) observer_->on_input(layer, module, input_.as<bf16>(), rows, next);
+}
+
 void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
   const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
   const std::int64_t ld = w.gate.padded_rows();
   norm(w.mlp_norm, rows, w.gate);
+  show_input(layer, "mlp.gate_proj", rows, w.gate);
   multiply(w.gate, rows, gate_.as<bf16>(), ld);
   if (!same_input(w.gate, w.up)) norm(w.mlp_norm, rows, w.up);
   multiply(w.up, rows, up_.as<bf16>(), ld);
@@ -259,6 +272,7 @@ void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
     context_.kernels->silu_mul(gate_.as<bf16>() + row * ld, up_.as<bf16>() + row * ld,
                                context_.scratch(thread), row_out(w.down, row));
   });
+  show_input(layer, "mlp.down_proj", rows, w.down);
   row_parallel(w.down, rows);
 }
 
@@ -291,6 +305,10 @@ void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
     context_.team.run(rows, [&](std::int64_t r, int) {
       const FlushSubnormals flush;
       const auto index = static_cast<std::size_t>(first + r);
+      if (observer_ != nullptr) {
+        observer_->on_logits(index,
+                             {whole + r * ld, static_cast<std::size_t>(model_.config.vocab)});
+      }
       results[index] = answer_query({whole + r * ld, static_cast<std::size_t>(model_.config.vocab)},
                                     *context_.kernels, batch.queries[index]);
     });

@@ -30,12 +30,6 @@ struct Part {
 
 constexpr std::int64_t kPanelsHeld = 128;  // read before the source may give back their memory
 
-/// Parts of one input whose products can be one product. Each has scales of its own.
-bool fuses(const MatrixFormat& a, const MatrixFormat& b) {
-  return a.weights == b.weights && a.group == b.group && a.activations == b.activations &&
-         a.input_scale == b.input_scale && a.amax_bound == b.amax_bound;
-}
-
 std::int64_t overlap(const Range& range, std::int64_t size) {
   return std::max<std::int64_t>(0, std::min(range.end, size) - range.begin);
 }
@@ -66,7 +60,7 @@ class Loader {
     if (format.group > 0) set_groups(out, format.group, first_slice.inputs.begin);
     std::int64_t first = 0;
     for (const Part& part : parts) {
-      pack_part(out, part, first, cols, parts);
+      pack_part(out, part, first, cols);
       add_bias(out, part, first);
       first += slice(part).outputs.size();
     }
@@ -130,14 +124,12 @@ class Loader {
   }
 
   /// Packs the rank's rows of `part` from row `first` of the matrix on, with BF16 or E4M3 codes
-  /// that have one scale a row or tensor straight from the values. `fused`: what the tensor's
-  /// scale is shared with.
-  void pack_part(PackedMatrix& out, const Part& part, std::int64_t first, std::int64_t cols,
-                 const std::vector<Part>& fused) {
+  /// that have one scale a row or tensor straight from the values.
+  void pack_part(PackedMatrix& out, const Part& part, std::int64_t first, std::int64_t cols) {
     const bool e4m3 = part.format.weights == WeightType::kE4m3;
     if (part.format.stored || part.format.group > 0 ||
         (!e4m3 && part.format.weights != WeightType::kBf16)) {
-      return pack_coded(out, part, first, cols, fused);
+      return pack_coded(out, part, first, cols);
     }
     const bool common = e4m3 && part.format.scales == ScaleLayout::kTensor;
     const float whole_scale = common ? tensor_scale(part, cols) : 0;
@@ -158,14 +150,15 @@ class Loader {
   }
 
   /// The same for all other formats, by way of codes.
-  void pack_coded(PackedMatrix& out, const Part& part, std::int64_t first, std::int64_t cols,
-                  const std::vector<Part>& fused) {
+  void pack_coded(PackedMatrix& out, const Part& part, std::int64_t first, std::int64_t cols) {
     std::unique_ptr<CodeSource> made;
     const CodeSource* codes = part.format.stored ? source_.codes(part.module) : nullptr;
     if (codes == nullptr) {
-      MatrixShape shape{
-          .tensor = part.weight(), .rows = part.rows, .cols = cols, .scaled_with = {}};
-      for (const Part& other : fused) shape.scaled_with.emplace_back(other.weight(), other.rows);
+      const MatrixShape shape{
+          .tensor = part.weight(),
+          .rows = part.rows,
+          .cols = cols,
+          .scaled_with = scaled_together(config_, setting_, source_, part.module)};
       made = quantize_matrix(source_, shape, part.format,
                              [&](std::int64_t count, const auto& body) { split(count, body); });
       codes = made.get();
@@ -307,6 +300,11 @@ std::int64_t Model::qkv_width() const {
          2 * round_up(partition.kv_heads.size() * d, kPanelRows);
 }
 
+bool fuses(const MatrixFormat& a, const MatrixFormat& b) {
+  return a.weights == b.weights && a.group == b.group && a.activations == b.activations &&
+         a.input_scale == b.input_scale && a.amax_bound == b.amax_bound;
+}
+
 std::vector<std::string> linear_modules(const ModelConfig& config) {
   std::vector<std::string> out;
   for (std::int64_t n = 0; n < config.layers; ++n) {
@@ -337,6 +335,57 @@ MatrixFormat resolve_format(const PrecisionSetting& setting, const WeightSource&
     }
   }
   return format;
+}
+
+std::vector<KvScales> static_kv_scales(const ModelConfig& config, const WeightSource& source,
+                                       const Range& heads) {
+  std::vector<KvScales> out;
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    KvScales scales = source.kv_scales(layer);
+    if (scales.key.empty()) return {};
+    const auto cut = [&](std::vector<float>& of) {
+      of = {of.begin() + heads.begin, of.begin() + heads.end};
+    };
+    cut(scales.key);
+    cut(scales.value);
+    out.push_back(std::move(scales));
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> scaled_together(const ModelConfig& config,
+                                                                  const PrecisionSetting& setting,
+                                                                  const WeightSource& source,
+                                                                  const std::string& module) {
+  struct Member {
+    const char* name;
+    std::int64_t rows;
+  };
+  const std::vector<std::vector<Member>> sets = {
+      {{"q_proj", config.q_width()}, {"k_proj", config.kv_width()}, {"v_proj", config.kv_width()}},
+      {{"gate_proj", config.intermediate}, {"up_proj", config.intermediate}},
+      {{"o_proj", config.hidden}},
+      {{"down_proj", config.hidden}}};
+  const std::string prefix = module.substr(0, module.rfind('.') + 1);
+  const MatrixFormat own = resolve_format(setting, source, module);
+  for (const std::vector<Member>& set : sets) {
+    std::vector<std::pair<std::string, std::int64_t>> all;
+    bool member = false;
+    bool alike = true;
+    for (const Member& one : set) {
+      const std::string name = prefix + one.name;
+      member = member || name == module;
+      alike = alike && module != "lm_head" && fuses(resolve_format(setting, source, name), own);
+      all.emplace_back(name + ".weight", one.rows);
+      if (name == module && !alike) return {{name + ".weight", one.rows}};
+    }
+    if (!member) continue;
+    if (alike) return all;
+    for (const auto& one : all) {
+      if (one.first == module + ".weight") return {one};
+    }
+  }
+  return {{(config.tied ? "model.embed_tokens" : module) + ".weight", config.vocab}};
 }
 
 void check_overrides(const PrecisionSetting& setting, const ModelConfig& config) {

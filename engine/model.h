@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/kv_cache.h"
 #include "engine/model_config.h"
 #include "engine/ops/gemm.h"
 #include "engine/parallel/partition.h"
@@ -45,12 +47,6 @@ struct Model {
   [[nodiscard]] std::int64_t qkv_width() const;
 };
 
-/// Static scales of a layer's FP8 cache, one for each KV head of the whole model; empty: dynamic.
-struct KvScales {
-  std::vector<float> key;
-  std::vector<float> value;
-};
-
 /// Where rows of named tensors come from. Thread-safe.
 class WeightSource {
  public:
@@ -72,10 +68,22 @@ class WeightSource {
 
 /// Names of all linear modules, as "model.layers.0.self_attn.q_proj", then "lm_head".
 std::vector<std::string> linear_modules(const ModelConfig& config);
+/// The source's scales of keys and values for KV heads [begin, end), of each layer; nothing when it
+/// has none.
+std::vector<KvScales> static_kv_scales(const ModelConfig& config, const WeightSource& source,
+                                       const Range& heads);
 /// What the setting makes of one module. Throws: Error(kInput) when it needs an input scale that
 /// the source has not.
 MatrixFormat resolve_format(const PrecisionSetting& setting, const WeightSource& source,
                             const std::string& module);
+/// Parts of one input whose products can be one product; each has scales of its own.
+bool fuses(const MatrixFormat& a, const MatrixFormat& b);
+/// Weights whose scale of the whole tensor is made together with that of `module`, with their rows:
+/// q, k and v, gate and up, where their formats fuse.
+std::vector<std::pair<std::string, std::int64_t>> scaled_together(const ModelConfig& config,
+                                                                  const PrecisionSetting& setting,
+                                                                  const WeightSource& source,
+                                                                  const std::string& module);
 /// Throws: Error(kInput) for an override that matches no module.
 void check_overrides(const PrecisionSetting& setting, const ModelConfig& config);
 

@@ -58,6 +58,7 @@ class Quantizer : public CodeSource {
   }
 
   const MatrixFormat& format() const override { return format_; }
+  float global_divisor() const override { return global_scale_; }
 
   void read(std::int64_t row, CodeRow& out) const override {
     std::vector<float> values(static_cast<std::size_t>(matrix_.cols));

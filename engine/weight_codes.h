@@ -35,6 +35,8 @@ class CodeSource {
   [[nodiscard]] virtual const MatrixFormat& format() const = 0;
   /// REQUIRES: 0 <= row < rows of the matrix.
   virtual void read(std::int64_t row, CodeRow& out) const = 0;
+  /// NVFP4: the divisor whose reciprocal is the rows' scale, as compressed-tensors stores it.
+  [[nodiscard]] virtual float global_divisor() const { return 1; }
 };
 
 /// A matrix to be quantized on the fly. `scaled_with`: the matrices whose largest magnitudes make

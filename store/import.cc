@@ -59,6 +59,9 @@ std::vector<std::string> Store::import_from(const std::filesystem::path& other) 
       copy_samples(from, tasks[i].row, writer, own[i].row);
     }
     add_bench(copy.row, from.load_bench(run.row));
+    for (const NumericsRecord& numerics : from.load_numerics(run.row)) {
+      add_numerics(copy.row, numerics);
+    }
     writer.finish(run.status, {run.energy_j, run.peak_memory_bytes});
     imported.push_back(name);
   }

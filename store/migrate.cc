@@ -7,7 +7,7 @@
 namespace assay::store {
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> migrations = {{1, kSchema}};
+  static const std::vector<Migration> migrations = {{1, kSchema}, {2, kSchema2}};
   return migrations;
 }
 

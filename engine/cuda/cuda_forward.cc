@@ -115,6 +115,8 @@ DeviceCache CudaForward::cache(std::int64_t layer) const {
   const std::int64_t scales = pages_ * page_scales(c) / c.layers;
   return {.data = cache_.as<std::byte>() + layer * values * element,
           .scales = kv_ == KvType::kFp8 ? cache_scales_.as<float>() + layer * scales : nullptr,
+          .static_scales =
+              model_.kv_scales == nullptr ? nullptr : model_.kv_scales + layer * c.kv_heads * 2,
           .kv_heads = static_cast<int>(c.kv_heads),
           .head_dim = static_cast<int>(c.head_dim)};
 }

@@ -185,7 +185,7 @@ class Loader {
       if (is_direct(format)) {
         load_part(shape, format, cols, part, static_cast<int>(offset));
       } else {
-        load_codes(shape, format, cols, part, parts, static_cast<int>(offset));
+        load_codes(shape, format, cols, part, static_cast<int>(offset));
       }
       add_bias(bias, shape, part, offset);
       if (part.interleave < 0) offset += part.rows;
@@ -275,13 +275,15 @@ class Loader {
 
   /// Codes that the host makes or reads, chunk by chunk: values at their places, then scales.
   void load_codes(const DeviceMatrix& to, const MatrixFormat& format, std::int64_t cols,
-                  const Part& part, const std::vector<Part>& fused, int offset) {
+                  const Part& part, int offset) {
     std::unique_ptr<CodeSource> made;
     const CodeSource* codes = format.stored ? source_.codes(part.module) : nullptr;
     if (codes == nullptr) {
-      MatrixShape shape{
-          .tensor = part.weight(), .rows = part.rows, .cols = cols, .scaled_with = {}};
-      for (const Part& other : fused) shape.scaled_with.emplace_back(other.weight(), other.rows);
+      const MatrixShape shape{
+          .tensor = part.weight(),
+          .rows = part.rows,
+          .cols = cols,
+          .scaled_with = scaled_together(model_.config, model_.setting, source_, part.module)};
       made = quantize_matrix(source_, shape, format, [&](std::int64_t count, const auto& body) {
         team_.run(count, [&](std::int64_t i, int /*thread*/) { body(i, i + 1); });
       });
@@ -406,6 +408,18 @@ DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerLayouts&
   return layer;
 }
 
+void load_kv_scales(DeviceModel& model, Loader& loader, const WeightSource& source) {
+  const ModelConfig& c = model.config;
+  std::vector<float> all;
+  for (const KvScales& layer : static_kv_scales(c, source, {0, c.kv_heads})) {
+    for (std::size_t head = 0; head < layer.key.size(); ++head) {
+      all.push_back(layer.key[head]);
+      all.push_back(layer.value[head]);
+    }
+  }
+  if (!all.empty()) model.kv_scales = loader.upload(all);
+}
+
 void load_rope(DeviceModel& model, Loader& loader, std::int64_t context) {
   const std::vector<double> frequencies =
       rope_inverse_frequencies(model.config.rope, model.config.head_dim);
@@ -453,6 +467,7 @@ DeviceModel load_device_model(const ModelConfig& config, const WeightSource& sou
                                                     config.hidden, {{embedding, config.vocab}});
   model.embedding = static_cast<const bf16*>(table.data);
   model.embedding_ld = static_cast<int>(table.inputs());
+  load_kv_scales(model, loader, source);
   load_rope(model, loader, context);
   loader.finish();
   return model;

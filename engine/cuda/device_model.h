@@ -32,7 +32,8 @@ struct DeviceModel {
   DeviceMatrix lm_head;             // [V, h]
   const bf16* embedding = nullptr;  // [V, embedding_ld]; lm_head's when tied and BF16
   int embedding_ld = 0;
-  const float* rope_cos = nullptr;  // [context, d / 2]
+  const float* kv_scales = nullptr;  // [layers, Hkv, 2], static scales of an FP8 cache; or null
+  const float* rope_cos = nullptr;   // [context, d / 2]
   const float* rope_sin = nullptr;
   std::vector<DeviceBuffer> memory;
 

@@ -11,21 +11,19 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/generators/answer.h"
+#include "engine/generators/opened_model.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
-#include "engine/shapes.h"
 #include "engine/weight_sources.h"
 
 namespace assay::engine {
 namespace {
 
-constexpr std::string_view kDummy = "dummy:";
 constexpr std::int64_t kStepRows = 256;      // tokens in one step
 constexpr std::int64_t kDefaultBatch = 64;   // sequences at once
 constexpr std::size_t kRequestBlock = 1024;  // requests prepared at a time
@@ -44,56 +42,6 @@ std::int64_t available_memory() {
 
 std::string gibibytes(std::int64_t bytes) {
   return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
-}
-
-/// Tokens for random weights: bytes, and a word for every other id.
-class DummyTokenizer : public Tokenizer {
- public:
-  explicit DummyTokenizer(std::int64_t vocab) : Tokenizer(make_table(vocab)) {}
-
- protected:
-  void encode_plain(std::string_view text, std::vector<TokenId>& out) const override {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c));
-  }
-
- private:
-  static TokenTable make_table(std::int64_t vocab) {
-    TokenTable table;
-    for (std::int64_t id = 0; id < vocab; ++id) {
-      table.bytes.push_back(id < 256 ? std::string(1, static_cast<char>(id))
-                                     : fmt::format(" {}", id));
-    }
-    return table;
-  }
-};
-
-/// What is known of a model before its weights are loaded.
-struct Opened {
-  std::string name;
-  ModelConfig config;
-  std::optional<Checkpoint> checkpoint;  // nothing for random weights
-  LoadedTokenizer tokenizer;
-};
-
-Opened open_model(const std::string& model) {
-  Opened out;
-  if (model.starts_with(kDummy)) {
-    out.name = model;
-    out.config = known_shape(std::string_view(model).substr(kDummy.size()));
-    out.tokenizer.tokenizer = std::make_unique<DummyTokenizer>(out.config.vocab);
-    out.tokenizer.digest = sha256_hex(model);
-    return out;
-  }
-  const std::filesystem::path folder = model;
-  out.checkpoint.emplace(Checkpoint::open(folder));
-  out.config = out.checkpoint->config();
-  out.tokenizer = load_tokenizer(folder);
-  check_tokenizer_fits(out.config, out.tokenizer);
-  out.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
-  if (out.name.empty()) {
-    out.name = std::filesystem::absolute(folder).lexically_normal().parent_path().filename();
-  }
-  return out;
 }
 
 struct Limits {
@@ -115,8 +63,8 @@ std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options)
   return bytes;
 }
 
-Limits plan_memory(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                   const PrecisionSetting& setting) {
+Limits plan_memory(const OpenedModel& opened, const WeightSource& source,
+                   const EngineOptions& options, const PrecisionSetting& setting) {
   Limits limits;
   limits.context = options.max_context > 0 ? options.max_context : opened.config.max_position;
   if (limits.context > opened.config.max_position) {
@@ -155,11 +103,9 @@ struct Backend {
   ModelInfo info;  // device, arithmetic and bytes of weights
 };
 
-Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                    int threads) {
+Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
+                    const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   Backend out;
-  const PrecisionSetting setting = find_setting(options.precision);
-  check_overrides(setting, opened.config);
   out.limits = plan_memory(opened, source, options, setting);
   auto executor = std::make_unique<CpuExecutor>(opened.config, source,
                                                 CpuExecutorOptions{.setting = &setting,
@@ -177,8 +123,8 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
   return out;
 }
 
-Backend cuda_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                     int threads) {
+Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
+                     const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
   CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
@@ -186,7 +132,6 @@ Backend cuda_backend(const Opened& opened, const WeightSource& source, const Eng
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
   }
-  const PrecisionSetting setting = find_setting(options.precision);
   const KvType kv = find_kv_type(options.kv);
   const CudaPlan plan = plan_cuda(opened.config, source, setting, kv, cuda);
   auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
@@ -210,17 +155,21 @@ bool wants_cuda(const EngineOptions& options) {
   return options.tp == 1 && cuda_usable();
 }
 
-Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
+Backend make_backend(const OpenedModel& opened, const EngineOptions& options, int threads) {
+  const PrecisionSetting setting = chosen_setting(opened, options.precision);
+  const ModelWeights weights(opened, options, setting, threads);
   const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
-  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
-  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
-  opened.checkpoint->check_unchanged();
+  Backend backend = make(opened, weights.source(), setting, options, threads);
+  backend.info.setting = setting.name;
+  backend.info.arithmetic += weights.id();
+  backend.info.detail.set("kv_scales", weights.kv_scales());
+  if (opened.checkpoint) opened.checkpoint->check_unchanged();
   return backend;
 }
 
 class LocalGenerator : public Generator {
  public:
-  LocalGenerator(Opened opened, const EngineOptions& options)
+  LocalGenerator(OpenedModel opened, const EngineOptions& options)
       : options_(options),
         tokenizer_(std::move(opened.tokenizer)),
         stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
@@ -253,14 +202,13 @@ class LocalGenerator : public Generator {
     return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
   }
 
-  void describe(const Opened& opened, int threads) {
+  void describe(const OpenedModel& opened, int threads) {
     info_ = std::move(backend_.info);
     info_.name = opened.name;
     info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
     info_.tokenizer_digest = tokenizer_.digest;
     info_.parameters = opened.config.parameter_count();
     info_.context = limits_.context;
-    info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
     info_.detail.set("ranks", options_.tp);
     info_.detail.set("chat", encoder_.chat().reason);
