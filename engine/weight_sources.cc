@@ -58,7 +58,8 @@ CheckpointWeights::CheckpointWeights(const Checkpoint& checkpoint) : checkpoint_
 }
 
 bool CheckpointWeights::has(const std::string& name) const {
-  return checkpoint_.find(name) != nullptr || codes(module_of(name)) != nullptr;
+  return checkpoint_.find(name) != nullptr ||
+         (name.ends_with(kWeight) && codes(module_of(name)) != nullptr);
 }
 
 const CodeSource* CheckpointWeights::codes(const std::string& module) const {

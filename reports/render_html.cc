@@ -51,7 +51,7 @@ Html navigation(const Html& sections) {
     const char* name;
   };
   constexpr Entry kEntries[] = {{"summary", "Summary"},         {"board", "Leaderboard"},
-                                {"differences", "Differences"}, {"speed", "Speed"},
+                                {"differences", "Differences"}, {"speed", "Speed"}, {"numerics", "Numerics"},
                                 {"groups", "Groups"},           {"trend", "Over time"},
                                 {"output", "Output"},           {"samples", "Samples"},
                                 {"provenance", "Provenance"},   {"methods", "Methods"}};
@@ -115,7 +115,7 @@ Html banner(const Page& page) {
 
 std::string render_html(const Page& page, std::size_t max_bytes) {
   const Html before = summary_section(page) + board_section(page) + difference_section(page) +
-                      speed_section(page) + group_section(page) + trend_section(page) +
+                      speed_section(page) + numerics_section(page) + group_section(page) + trend_section(page) +
                       behaviour_section(page);
   const Html after = provenance_section(page) + method_section(page);
   const Html data = json_block(page_json(page).dump());

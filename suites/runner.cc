@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "suites/interrupt.h"
 #include "suites/point.h"
@@ -10,6 +12,9 @@
 
 namespace assay::suites {
 namespace {
+
+constexpr std::size_t kMostTextBytes = std::size_t{64} << 20;
+constexpr const char* kReference = "bf16";  // of numeric comparisons
 
 /// The newest run of an identity, if there is one.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
@@ -71,6 +76,7 @@ Json engine_json(const engine::EngineOptions& options) {
   out.set("prefix_cache", options.prefix_cache);
   out.set("chat_format", options.chat_format);
   out.set("long_prompts", options.long_prompts);
+  if (!options.calibrate.empty()) out.set("calibrate", options.calibrate);
   return out;
 }
 
@@ -111,17 +117,39 @@ class SuiteRun {
       report.run = earlier->name;
       report.model = earlier->model.name;
       report.already_done = true;
+      add_numerics(earlier->row, engine_options(suite_, point));
       return report;
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
-    const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
+    std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
     store::RunRecord run = new_run(point, engine, model->info());
     const EarlyStopping stopping = early_stopping(run, earlier);
     run = earlier != nullptr ? continued(*earlier, run.inputs) : stored(run);
     report.run = run.name;
     report.model = run.model.name;
     report.unscored = execute_point(store_, run, *model, tasks_, options_, stopping);
+    model.reset();  // two others follow
+    add_numerics(run.row, engine);
     return report;
+  }
+
+  /// Compares the setting with the reference on the suite's text, unless that is stored already.
+  void add_numerics(std::int64_t run_row, engine::EngineOptions engine) {
+    if (!suite_.numerics || !options_.measure_numerics) return;
+    const SuiteNumerics& wanted = *suite_.numerics;
+    const std::string text = read_file(wanted.text, kMostTextBytes);
+    const std::string digest = sha256_hex(text);
+    for (const store::NumericsRecord& known : store_.load_numerics(run_row)) {
+      if (known.text_sha256 == digest) return;
+    }
+    engine.device = "cpu";  // the only one that shows its logits and layers
+    store::NumericsRecord record = to_record(options_.measure_numerics(
+        engine, {.text = text, .tokens = wanted.tokens, .window = wanted.window}));
+    record.text_sha256 = digest;
+    record.text_name = wanted.text.filename().string();
+    record.window_tokens = wanted.window;
+    record.reference = kReference;
+    store_.add_numerics(run_row, record);
   }
 
   std::vector<store::RunTaskRecord> task_records() const {
