@@ -67,7 +67,8 @@ std::optional<engine::Calibration> calibration_of(const QuantizeArguments& a,
     return std::nullopt;
   }
   const std::string text = read_file(a.text, kMostTextBytes);
-  const auto ids = engine::text_ids(opened, text, static_cast<std::size_t>(a.tokens));
+  const auto ids = engine::text_ids(opened.config, *opened.tokenizer.tokenizer, text,
+                                    static_cast<std::size_t>(a.tokens));
   return engine::calibrate(opened.config, source, ids,
                            {.method = engine::find_calibration_method(a.method),
                             .percentile = a.percentile,

@@ -139,7 +139,7 @@ std::unique_ptr<CpuExecutor> make_executor(const OpenedModel& opened, const Engi
                                            std::int64_t window, int threads,
                                            ForwardObserver& observer) {
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
-  const ModelWeights weights(opened, options, setting, threads);
+  const ModelWeights weights(opened, *opened.tokenizer.tokenizer, options, setting, threads);
   return std::make_unique<CpuExecutor>(opened.config, weights.source(),
                                        CpuExecutorOptions{.setting = &setting,
                                                           .kv = find_kv_type(options.kv),
@@ -157,7 +157,8 @@ Numerics measure_numerics(const EngineOptions& options, const NumericsOptions& h
     throw_input("numerics: are measured on the CPU; give --device cpu or auto");
   }
   const OpenedModel opened = open_model(options.model);
-  const std::vector<TokenId> ids = text_ids(opened, how.text, static_cast<std::size_t>(how.tokens));
+  const std::vector<TokenId> ids = text_ids(opened.config, *opened.tokenizer.tokenizer, how.text,
+                                            static_cast<std::size_t>(how.tokens));
   if (ids.size() < 2) throw_input("numerics: the text has fewer than two tokens");
   const std::int64_t window = std::min(how.window, opened.config.max_position);
   const int threads = options.threads > 0 ? options.threads : usable_cores();

@@ -155,9 +155,11 @@ bool wants_cuda(const EngineOptions& options) {
   return options.tp == 1 && cuda_usable();
 }
 
-Backend make_backend(const OpenedModel& opened, const EngineOptions& options, int threads) {
+/// The tokenizer is no longer with `opened`.
+Backend make_backend(const OpenedModel& opened, const Tokenizer& tokenizer,
+                     const EngineOptions& options, int threads) {
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
-  const ModelWeights weights(opened, options, setting, threads);
+  const ModelWeights weights(opened, tokenizer, options, setting, threads);
   const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
   Backend backend = make(opened, weights.source(), setting, options, threads);
   backend.info.setting = setting.name;
@@ -177,7 +179,7 @@ class LocalGenerator : public Generator {
                  chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
                  options.chat_date) {
     const int threads = options.threads > 0 ? options.threads : usable_cores();
-    backend_ = make_backend(opened, options, threads);
+    backend_ = make_backend(opened, *tokenizer_.tokenizer, options, threads);
     limits_ = backend_.limits;
     pool_ = std::make_unique<PagePool>(limits_.pages);
     scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,

@@ -82,18 +82,19 @@ PrecisionSetting chosen_setting(const OpenedModel& opened, const std::string& pr
   return setting;
 }
 
-std::vector<TokenId> text_ids(const OpenedModel& opened, const std::string& text,
-                              std::size_t most) {
+std::vector<TokenId> text_ids(const ModelConfig& config, const Tokenizer& tokenizer,
+                              const std::string& text, std::size_t most) {
   std::vector<TokenId> ids;
-  if (opened.config.bos) ids.push_back(*opened.config.bos);
-  const std::vector<TokenId> more = opened.tokenizer.tokenizer->encode(text, false);
+  if (config.bos) ids.push_back(*config.bos);
+  const std::vector<TokenId> more = tokenizer.encode(text, false);
   ids.insert(ids.end(), more.begin(), more.end());
   if (ids.size() > most) ids.resize(most);
   return ids;
 }
 
-ModelWeights::ModelWeights(const OpenedModel& opened, const EngineOptions& options,
-                           const PrecisionSetting& setting, int threads) {
+ModelWeights::ModelWeights(const OpenedModel& opened, const Tokenizer& tokenizer,
+                           const EngineOptions& options, const PrecisionSetting& setting,
+                           int threads) {
   if (opened.checkpoint) {
     sources_.push_back(std::make_unique<CheckpointWeights>(*opened.checkpoint));
   } else {
@@ -112,9 +113,9 @@ ModelWeights::ModelWeights(const OpenedModel& opened, const EngineOptions& optio
           setting.name, static_kv ? ", KV cache " + options.kv : "");
     }
     const std::string text = read_file(options.calibrate, kMostCalibrationBytes);
-    calibration_ = std::make_unique<Calibration>(
-        calibrate(opened.config, source(), text_ids(opened, text, kMostCalibrationTokens),
-                  {.kv_per_head = options.kv == "fp8-head", .threads = threads}));
+    calibration_ = std::make_unique<Calibration>(calibrate(
+        opened.config, source(), text_ids(opened.config, tokenizer, text, kMostCalibrationTokens),
+        {.kv_per_head = options.kv == "fp8-head", .threads = threads}));
     id_ = "+calibrated-" + sha256_hex(text).substr(0, 8);
     sources_.push_back(std::make_unique<CalibratedWeights>(source(), *calibration_));
     if (static_kv) kv_scales_ = "calibrated";

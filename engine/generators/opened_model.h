@@ -36,7 +36,7 @@ class ModelWeights {
   /// Reads `options.calibrate` and runs it through the model where scales are wanted that the
   /// checkpoint has not. Throws: Error(kInput) where there are none and no text is given.
   /// `opened` must outlive it.
-  ModelWeights(const OpenedModel& opened, const EngineOptions& options,
+  ModelWeights(const OpenedModel& opened, const Tokenizer& tokenizer, const EngineOptions& options,
                const PrecisionSetting& setting, int threads);
 
   [[nodiscard]] const WeightSource& source() const { return *sources_.back(); }
@@ -53,6 +53,7 @@ class ModelWeights {
 };
 
 /// The ids of a text without special tokens but BOS, at most `most`.
-std::vector<TokenId> text_ids(const OpenedModel& opened, const std::string& text, std::size_t most);
+std::vector<TokenId> text_ids(const ModelConfig& config, const Tokenizer& tokenizer,
+                              const std::string& text, std::size_t most);
 
 }  // namespace assay::engine
