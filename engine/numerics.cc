@@ -139,7 +139,7 @@ std::unique_ptr<CpuExecutor> make_executor(const OpenedModel& opened, const Engi
                                            std::int64_t window, int threads,
                                            ForwardObserver& observer) {
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
-  const ModelWeights weights(opened, *opened.tokenizer.tokenizer, options, setting, threads);
+  const ModelWeights weights(opened, options, setting, threads);
   return std::make_unique<CpuExecutor>(opened.config, weights.source(),
                                        CpuExecutorOptions{.setting = &setting,
                                                           .kv = find_kv_type(options.kv),

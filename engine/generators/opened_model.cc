@@ -92,9 +92,8 @@ std::vector<TokenId> text_ids(const ModelConfig& config, const Tokenizer& tokeni
   return ids;
 }
 
-ModelWeights::ModelWeights(const OpenedModel& opened, const Tokenizer& tokenizer,
-                           const EngineOptions& options, const PrecisionSetting& setting,
-                           int threads) {
+ModelWeights::ModelWeights(const OpenedModel& opened, const EngineOptions& options,
+                           const PrecisionSetting& setting, int threads) {
   if (opened.checkpoint) {
     sources_.push_back(std::make_unique<CheckpointWeights>(*opened.checkpoint));
   } else {
@@ -114,7 +113,8 @@ ModelWeights::ModelWeights(const OpenedModel& opened, const Tokenizer& tokenizer
     }
     const std::string text = read_file(options.calibrate, kMostCalibrationBytes);
     calibration_ = std::make_unique<Calibration>(calibrate(
-        opened.config, source(), text_ids(opened.config, tokenizer, text, kMostCalibrationTokens),
+        opened.config, source(),
+        text_ids(opened.config, *opened.tokenizer.tokenizer, text, kMostCalibrationTokens),
         {.kv_per_head = options.kv == "fp8-head", .threads = threads}));
     id_ = "+calibrated-" + sha256_hex(text).substr(0, 8);
     sources_.push_back(std::make_unique<CalibratedWeights>(source(), *calibration_));

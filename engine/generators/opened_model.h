@@ -35,8 +35,8 @@ class ModelWeights {
  public:
   /// Reads `options.calibrate` and runs it through the model where scales are wanted that the
   /// checkpoint has not. Throws: Error(kInput) where there are none and no text is given.
-  /// `opened` must outlive it.
-  ModelWeights(const OpenedModel& opened, const Tokenizer& tokenizer, const EngineOptions& options,
+  /// `opened`, with its tokenizer, must outlive it.
+  ModelWeights(const OpenedModel& opened, const EngineOptions& options,
                const PrecisionSetting& setting, int threads);
 
   [[nodiscard]] const WeightSource& source() const { return *sources_.back(); }
