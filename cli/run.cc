@@ -21,6 +21,7 @@
 #include "cli/store_path.h"
 #include "cli/terminal.h"
 #include "engine/generator.h"
+#include "engine/numerics.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
 #include "store/store.h"
@@ -49,6 +50,7 @@ struct RunArguments {
   std::optional<std::uint64_t> seed;
   std::optional<std::string> chat_format;
   std::optional<std::string> long_prompts;
+  std::optional<std::string> calibrate;
   std::vector<std::string> tasks;
   std::string label;
   std::string branch;
@@ -77,7 +79,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command
       .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
       ->envname("ASSAY_PRECISION");
-  command.add_option("--kv", a.kv, "KV cache of every setting: bf16 or fp8");
+  command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
@@ -86,6 +88,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--chat-format", a.chat_format, "For models without a known chat template");
   command.add_option("--long-prompts", a.long_prompts, "error, or truncate the oldest tokens")
       ->check(CLI::IsMember({"error", "truncate"}));
+  command.add_option("--calibrate", a.calibrate,
+                     "Text file for static scales that the model has not");
   command.add_option("--max-batch", a.max_batch, "Sequences at once; 0: by memory");
   command.add_option("--max-context", a.max_context, "Longest sequence; 0: the model's");
   command.add_option("--seed", a.seed, "Of sampling");
@@ -141,6 +145,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   engine.max_context = a.max_context.value_or(engine.max_context);
   engine.chat_format = a.chat_format.value_or(engine.chat_format);
   engine.long_prompts = a.long_prompts.value_or(engine.long_prompts);
+  engine.calibrate = a.calibrate.value_or(engine.calibrate);
   suite.seed = a.seed.value_or(suite.seed);
   if (!a.tasks.empty()) {
     std::erase_if(suite.tasks, [&](const suites::SuiteTask& task) {
@@ -206,6 +211,7 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
     engine.http = http;
     return engine::make_session(engine);
   };
+  options.measure_numerics = engine::measure_numerics;
   return options;
 }
 

@@ -22,6 +22,7 @@ struct EngineOptions {
   std::string device = "auto";  // "cpu", "cuda", "auto"
   std::string precision;        // "" is the default: "fp8", or "checkpoint" for quantized ones
   std::string kv = "bf16";
+  std::string calibrate;  // file with a text for static scales that the model has not
   int tp = 1;
   int threads = 0;               // 0: the cores this process may use
   std::int64_t max_batch = 0;    // 0: by memory

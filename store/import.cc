@@ -52,6 +52,9 @@ static void copy_run(Store& to, const Store& from, const RunRecord& run) {
       copy_samples(from, tasks[i].row, writer, own[i].row);
     }
     to.add_bench(row, from.load_bench(run.row));
+    for (const NumericsRecord& numerics : from.load_numerics(run.row)) {
+      to.add_numerics(row, numerics);
+    }
     writer.finish(run.status, {run.energy_j, run.peak_memory_bytes});
   } catch (const Error&) {
     to.delete_run(row);

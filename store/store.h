@@ -89,6 +89,11 @@ class Store {
   void add_bench(std::int64_t run_row, std::span<const BenchCaseRecord> cases);
   [[nodiscard]] std::vector<BenchCaseRecord> load_bench(std::int64_t run_row) const;
 
+  /// Replaces what the run has of the same text.
+  void add_numerics(std::int64_t run_row, const NumericsRecord& numerics);
+  /// One for each text, in the order they were stored.
+  [[nodiscard]] std::vector<NumericsRecord> load_numerics(std::int64_t run_row) const;
+
   /// Structure and foreign keys of the file, digest of every sample of the run (0: of all runs).
   [[nodiscard]] VerifyReport verify(std::int64_t run_row) const;
   /// Copies every run of another store that is not here yet; returns their names.

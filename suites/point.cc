@@ -203,6 +203,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.prefix_cache = suite.engine.prefix_cache;
   out.chat_format = suite.engine.chat_format;
   out.long_prompts = suite.engine.long_prompts;
+  out.calibrate = suite.engine.calibrate;
   out.seed = suite.seed;
   out.stop_requested = interrupted;
   return out;

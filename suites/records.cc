@@ -190,4 +190,22 @@ evals::Response to_response(const store::GenerationRecord& generation) {
   return out;
 }
 
+store::NumericsRecord to_record(const engine::Numerics& numerics) {
+  store::NumericsRecord out;
+  out.tokens = numerics.tokens;
+  out.kl_mean = numerics.kl_mean;
+  out.kl_p50 = numerics.kl_p50;
+  out.kl_p90 = numerics.kl_p90;
+  out.kl_p99 = numerics.kl_p99;
+  out.kl_p999 = numerics.kl_p999;
+  out.kl_max = numerics.kl_max;
+  out.top1 = std::min(numerics.top1, 1.0);  // a sum of shares
+  out.perplexity = numerics.perplexity;
+  out.perplexity_reference = numerics.perplexity_reference;
+  for (const engine::LayerError& layer : numerics.layers) {
+    out.layers.push_back({layer.relative, layer.snr_db});
+  }
+  return out;
+}
+
 }  // namespace assay::suites

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/digest.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "suites/interrupt.h"
@@ -14,6 +16,9 @@
 
 namespace assay::suites {
 namespace {
+
+constexpr std::size_t kMostTextBytes = std::size_t{64} << 20;
+constexpr const char* kReference = "bf16";  // of numeric comparisons
 
 /// The run of an identity that was made last, if there is one. By its row: clocks may jump.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
@@ -65,6 +70,7 @@ Json engine_json(const engine::EngineOptions& options) {
   out.set("prefix_cache", options.prefix_cache);
   out.set("chat_format", options.chat_format);
   out.set("long_prompts", options.long_prompts);
+  if (!options.calibrate.empty()) out.set("calibrate", options.calibrate);
   return out;
 }
 
@@ -107,6 +113,7 @@ class SuiteRun {
       report.run = earlier->name;
       report.model = earlier->model.name;
       report.already_done = true;
+      add_numerics(earlier->row, engine_options(suite_, point));
       return report;
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
@@ -132,6 +139,8 @@ class SuiteRun {
       if (!session) session = speed_session(engine);
       bench_point(store_, run, *session, *suite_.bench);
     }
+    session.reset();
+    add_numerics(run.row, engine);
     if (writer) {
       writer->finish(store::RunStatus::kDone, {.peak_memory_bytes = peak_memory_bytes()});
     }
@@ -157,6 +166,25 @@ class SuiteRun {
                   join(refused, ", "));
     }
     return refused;
+  }
+
+  /// Compares the setting with the reference on the suite's text, unless that is stored already.
+  void add_numerics(std::int64_t run_row, engine::EngineOptions engine) {
+    if (!suite_.numerics || !options_.measure_numerics) return;
+    const SuiteNumerics& wanted = *suite_.numerics;
+    const std::string text = read_file(wanted.text, kMostTextBytes);
+    const std::string digest = sha256_hex(text);
+    for (const store::NumericsRecord& known : store_.load_numerics(run_row)) {
+      if (known.text_sha256 == digest) return;
+    }
+    engine.device = "cpu";  // the only one that shows its logits and layers
+    store::NumericsRecord record = to_record(options_.measure_numerics(
+        engine, {.text = text, .tokens = wanted.tokens, .window = wanted.window}));
+    record.text_sha256 = digest;
+    record.text_name = wanted.text.filename().string();
+    record.window_tokens = wanted.window;
+    record.reference = kReference;
+    store_.add_numerics(run_row, record);
   }
 
   /// No prompt of a measurement is read twice, and looking for that costs time.
