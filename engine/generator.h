@@ -14,6 +14,8 @@
 
 namespace assay::engine {
 
+class ProcessGroup;
+
 /// The same options on `run`, `generate`, `bench` and `serve`.
 struct EngineOptions {
   std::string model;            // folder, "dummy:NAME", "http(s)://.../v1", "replay:FILE"
@@ -22,6 +24,7 @@ struct EngineOptions {
   std::string precision;        // "" is the default: "fp8", or "checkpoint" for quantized ones
   std::string kv = "bf16";
   int tp = 1;
+  int dp = 1;                    // copies of the model that answer different requests
   int threads = 0;               // 0: the cores this process may use
   std::int64_t max_batch = 0;    // 0: by memory
   std::int64_t max_context = 0;  // 0: the model's
@@ -29,7 +32,10 @@ struct EngineOptions {
   bool prefix_cache = true;
   std::string long_prompts = "error";     // beyond the context: or "truncate" the oldest after BOS
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
-  std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
+  std::string chat_format = "auto";   // or a name of engine/chat.h: overrides the model's template
+  ProcessGroup* processes = nullptr;  // that hold the model together; outlives the generator
+  int replica = 0;                    // which of the copies this one is
+  std::int64_t memory_bytes = 0;      // that it may take; 0: what is free
 };
 
 /// What a run stores about its model.

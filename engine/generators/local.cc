@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 
@@ -16,7 +15,10 @@
 #include "engine/checkpoint.h"
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
+#include "engine/cuda/devices.h"
 #include "engine/generators/answer.h"
+#include "engine/ops/memory.h"
+#include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
 #include "engine/shapes.h"
@@ -32,14 +34,18 @@ constexpr std::size_t kRequestBlock = 1024;  // requests prepared at a time
 constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
 constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
 
-std::int64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  std::int64_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
-  }
-  return std::int64_t{1} << 62;
+/// For all ranks of the model. Each process has its share of what its host has free, and the one
+/// with the least decides for all, which plan the same.
+std::int64_t available_memory(const EngineOptions& options) {
+  if (options.memory_bytes > 0) return options.memory_bytes;
+  if (options.processes == nullptr) return available_memory();
+  ProcessGroup& group = *options.processes;
+  constexpr std::int64_t kMost = std::int64_t{1} << 52;
+  const std::int64_t own = std::min(kMost, available_memory()) / group.local_size();
+  const std::vector<std::string> all = group.gather(std::to_string(own));
+  std::int64_t least = own;
+  for (const std::string& one : all) least = std::min(least, parse_int(one).value_or(least));
+  return parse_int(group.broadcast(std::to_string(least))).value_or(least) * group.size();
 }
 
 std::string gibibytes(std::int64_t bytes) {
@@ -126,7 +132,7 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
   const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
   const std::int64_t page = page_bytes(opened.config, options);
-  const std::int64_t available = available_memory();
+  const std::int64_t available = available_memory(options);
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
   if (least > available) {
@@ -150,6 +156,7 @@ Limits plan_memory(const Opened& opened, const EngineOptions& options,
 
 /// The model on one kind of device, ready to run steps.
 struct Backend {
+  std::unique_ptr<Communicator> processes;  // null: there is one
   std::unique_ptr<Executor> executor;
   Limits limits;
   ModelInfo info;  // device, arithmetic and bytes of weights
@@ -158,6 +165,9 @@ struct Backend {
 Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
                     int threads) {
   Backend out;
+  if (options.processes != nullptr) {
+    out.processes = std::make_unique<ProcessCommunicator>(*options.processes);
+  }
   out.limits = plan_memory(opened, options, find_setting(options.precision));
   auto executor =
       std::make_unique<CpuExecutor>(opened.config, source,
@@ -167,7 +177,8 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
                                                        .threads = threads,
                                                        .context = out.limits.context,
                                                        .pages = out.limits.pages,
-                                                       .max_rows = kStepRows});
+                                                       .max_rows = kStepRows,
+                                                       .processes = out.processes.get()});
   out.info.weight_bytes = executor->weight_bytes();
   out.info.device = "cpu";
   out.info.arithmetic = "cpu-1";
@@ -179,11 +190,20 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
 Backend cuda_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
                      int threads) {
   if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
-  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+  if (options.processes != nullptr) {
+    throw_input("{} processes: with --device cuda only 1 is built yet", options.processes->size());
+  }
+  CudaOptions cuda{
+      .device = options.replica, .max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
   if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
+  }
+  const auto devices = static_cast<int>(gpu_report().devices.size());
+  if (devices > 0 && options.replica >= devices) {
+    throw_input("--dp: copy {} of the model has no GPU, there are {}", options.replica + 1,
+                devices);
   }
   const PrecisionSetting& setting = find_setting(options.precision);
   const KvType kv = find_kv_type(options.kv);
@@ -217,6 +237,50 @@ Backend make_backend(const Opened& opened, const EngineOptions& options, int thr
   return backend;
 }
 
+int threads_for(const EngineOptions& options, int wanted) {
+  if (wanted > 0) return wanted;
+  const int share = options.processes == nullptr ? 1 : options.processes->local_size();
+  return std::max(1, usable_cores() / share);
+}
+
+/// Of the model as this process finds it: all processes must find the same.
+std::string identity(const Opened& opened) {
+  return opened.checkpoint ? opened.checkpoint->header_digest() : opened.name;
+}
+
+/// Rank 0 says what is loaded, and hears whether every process finds the same.
+void announce(const Opened& opened, const EngineOptions& options) {
+  Json load;
+  load.set("model", options.model);
+  load.set("identity", identity(opened));
+  load.set("device", options.device);
+  load.set("precision", options.precision);
+  load.set("kv", options.kv);
+  load.set("tp", options.tp);
+  load.set("max_batch", options.max_batch);
+  load.set("max_context", options.max_context);
+  (void)options.processes->broadcast(load.dump());
+}
+
+/// The executor of what rank 0 announced.
+Backend follow_load(ProcessGroup& group, int threads) {
+  const Json load = parse_json(group.broadcast(""), "rank 0");
+  EngineOptions options;
+  options.model = load.at("model").as_string();
+  options.device = load.at("device").as_string();
+  options.precision = load.at("precision").as_string();
+  options.kv = load.at("kv").as_string();
+  options.tp = static_cast<int>(load.at("tp").as_int());
+  options.max_batch = load.at("max_batch").as_int();
+  options.max_context = load.at("max_context").as_int();
+  options.processes = &group;
+  const Opened opened = open_model(options.model);
+  if (identity(opened) != load.at("identity").as_string()) {
+    throw_input("{}: its configuration or tensors are not those that rank 0 found", options.model);
+  }
+  return make_backend(opened, options, threads_for(options, threads));
+}
+
 class LocalGenerator : public Generator {
  public:
   LocalGenerator(Opened opened, const EngineOptions& options)
@@ -226,8 +290,13 @@ class LocalGenerator : public Generator {
         encoder_(*tokenizer_.tokenizer,
                  chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
                  options.chat_date) {
-    const int threads = options.threads > 0 ? options.threads : usable_cores();
+    const int threads = threads_for(options, options.threads);
+    if (options.processes != nullptr) announce(opened, options);
     backend_ = make_backend(opened, options, threads);
+    if (options.processes != nullptr) {
+      backend_.executor =
+          std::make_unique<LeadingExecutor>(*options.processes, std::move(backend_.executor));
+    }
     limits_ = backend_.limits;
     pool_ = std::make_unique<PagePool>(limits_.pages);
     scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,
@@ -262,6 +331,7 @@ class LocalGenerator : public Generator {
     info_.setting = find_setting(options_.precision).name;
     info_.kv = options_.kv;
     info_.detail.set("ranks", options_.tp);
+    if (options_.processes != nullptr) info_.detail.set("processes", options_.processes->size());
     info_.detail.set("chat", encoder_.chat().reason);
     info_.detail.set("kv_pages", limits_.pages);
   }
@@ -321,6 +391,13 @@ std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   return std::make_unique<LocalGenerator>(open_model(options.model), options);
+}
+
+void follow_local(ProcessGroup& group, int threads) {
+  for (;;) {
+    const Backend backend = follow_load(group, threads);
+    follow_steps(group, *backend.executor);
+  }
 }
 
 }  // namespace assay::engine
