@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "cli/version.h"
-#include "engine/generators/local.h"
+#include "engine/generators/local_model.h"
 #include "engine/parallel/launch.h"
 #include "suites/interrupt.h"
 
