@@ -135,9 +135,14 @@ class Leader {
   }
 
   asio::awaitable<void> accept() {
+    asio::steady_timer pause(io_);
     for (;;) {
       auto [code, socket] = co_await acceptor_.async_accept(asio::as_tuple(use_awaitable));
       if (!acceptor_.is_open()) co_return;
+      if (code) {  // no descriptor is free, perhaps
+        pause.expires_after(kRetry);
+        co_await pause.async_wait(use_awaitable);
+      }
       if (code || strangers_ >= kMostStrangers) continue;
       asio::co_spawn(io_, greet(std::move(socket)), asio::detached);
     }

@@ -19,7 +19,9 @@ namespace assay::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kFarewell{3000};
+// A rank has nothing to store; rank 0 has, and finished work is on disk all the time.
 constexpr std::chrono::milliseconds kGrace{5000};
+constexpr std::chrono::milliseconds kGraceOfRank0{60'000};
 constexpr std::uint64_t kMostTokenBytes = 4096;
 
 std::chrono::milliseconds seconds_of(const Environment& environment, const char* name,
@@ -75,7 +77,7 @@ struct ProcessGroup::Impl {
       links.emplace_back(Socket(io, asio::ip::tcp::v4(), member.data), member_name(member));
     }
     WatchdogOptions watching = options.watchdog;
-    watching.grace = rank == 0 ? std::chrono::milliseconds(0) : kGrace;
+    watching.grace = rank == 0 ? kGraceOfRank0 : kGrace;
     watchdog = std::make_unique<Watchdog>(std::move(watched), watching);
     parts.resize(static_cast<std::size_t>(size) - 1);
   }

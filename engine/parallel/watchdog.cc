@@ -81,7 +81,6 @@ struct Watchdog::Impl {
       if (!loss) loss = fmt::format("{} is lost: {}", pair.name, why);
     }
     ::shutdown(pair.data, SHUT_RDWR);
-    if (options.grace.count() == 0) return;
     end.expires_after(options.grace);
     end.async_wait([this](const error_code& code) {
       if (code) return;

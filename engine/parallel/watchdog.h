@@ -21,9 +21,8 @@ struct Watched {
 struct WatchdogOptions {
   std::chrono::milliseconds interval{1000};
   std::chrono::milliseconds silence{15'000};  // after which a process counts as lost
-  /// After a loss this process ends with exit code 6 when its own work has not stopped by then;
-  /// 0: never.
-  std::chrono::milliseconds grace{0};
+  /// After a loss this process ends with exit code 6 when its own work has not stopped by then.
+  std::chrono::milliseconds grace{60'000};
 };
 
 class Watchdog {
