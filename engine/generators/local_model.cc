@@ -34,7 +34,7 @@ constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
 
 /// For all ranks of the model. Each process has its share of what its host has free, and the one
 /// with the least decides for all, which plan the same.
-std::int64_t available_memory(const EngineOptions& options) {
+std::int64_t memory_for_model(const EngineOptions& options) {
   if (options.memory_bytes > 0) return options.memory_bytes;
   if (options.processes == nullptr) return available_memory();
   ProcessGroup& group = *options.processes;
@@ -124,7 +124,7 @@ LocalLimits plan_memory(const Opened& opened, const EngineOptions& options,
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
   const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
   const std::int64_t page = page_bytes(opened.config, options);
-  const std::int64_t available = available_memory(options);
+  const std::int64_t available = memory_for_model(options);
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
   if (least > available) {

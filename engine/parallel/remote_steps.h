@@ -38,6 +38,7 @@ class LeadingExecutor : public Executor {
   LeadingExecutor& operator=(LeadingExecutor&&) = delete;
 
   [[nodiscard]] std::int64_t max_rows() const override { return own_->max_rows(); }
+  [[nodiscard]] bool takes_logit_bias() const override { return own_->takes_logit_bias(); }
   void run(const Batch& batch, std::span<LogitResult> results) override;
 
  private:
