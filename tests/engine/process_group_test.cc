@@ -231,9 +231,9 @@ TEST(ProcessGroup, AnotherTokenBuildOrSizeIsRefused) {
     GroupOptions options = quick();
     options.token = "right";
     std::string leader;
+    GroupOptions short_options = options;
+    short_options.join = std::chrono::milliseconds(1500);
     std::thread rank0([&] {
-      GroupOptions short_options = options;
-      short_options.join = std::chrono::milliseconds(1500);
       leader =
           test::error_message([&] { ProcessGroup::join(launch_of(0, 2, port), short_options); });
     });
