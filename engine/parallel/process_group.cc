@@ -118,7 +118,7 @@ struct ProcessGroup::Impl {
     try {
       std::rethrow_exception(error);
     } catch (const GroupEnded&) {
-      watchdog.reset();  // rank 0 may close its connections now
+      watchdog->stop();  // rank 0 may close its connections now
       throw;
     } catch (const boost::system::system_error& broken) {
       if (const auto loss = watchdog ? watchdog->loss() : std::nullopt) {
@@ -243,7 +243,7 @@ void ProcessGroup::gather_floats(const float* part, std::int64_t count, float* a
 
 void ProcessGroup::finish(int code, std::string_view why) {
   ASSAY_CHECK(impl_->rank == 0, "rank 0 ends the job");
-  impl_->watchdog.reset();
+  impl_->watchdog->stop();
   const std::string text = fmt::format("{} {}", code, why);
   // Each on its own: one that is lost does not keep the others from hearing it.
   const auto farewell = [&](std::size_t i) -> asio::awaitable<void> {
@@ -258,7 +258,7 @@ void ProcessGroup::finish(int code, std::string_view why) {
 }
 
 void ProcessGroup::report_failure(std::string_view why) {
-  impl_->watchdog.reset();
+  impl_->watchdog->stop();
   const auto report = [&](std::size_t i) -> asio::awaitable<void> {
     try {
       const Deadline deadline(impl_->links[i].socket(), kFarewell);

@@ -103,9 +103,11 @@ struct Watchdog::Impl {
 Watchdog::Watchdog(std::vector<Watched> watched, const WatchdogOptions& options)
     : impl_(std::make_unique<Impl>(std::move(watched), options)) {}
 
-Watchdog::~Watchdog() {
+Watchdog::~Watchdog() { stop(); }
+
+void Watchdog::stop() {
   impl_->io.stop();
-  impl_->thread.join();
+  if (impl_->thread.joinable()) impl_->thread.join();
 }
 
 std::optional<std::string> Watchdog::loss() const {

@@ -28,8 +28,11 @@ struct WatchdogOptions {
 class Watchdog {
  public:
   Watchdog(std::vector<Watched> watched, const WatchdogOptions& options);
-  /// Stops watching. Before that, `data` of all must be open.
+  /// Closes the connections: the others notice. Until watching has stopped, `data` of all must be
+  /// open.
   ~Watchdog();
+  /// Stops watching and beating, and keeps the connections.
+  void stop();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
   Watchdog(Watchdog&&) = delete;
