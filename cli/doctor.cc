@@ -11,6 +11,7 @@
 #include "cli/sandbox_option.h"
 #include "engine/cuda/devices.h"
 #include "engine/ops/cpu_kernels.h"
+#include "engine/parallel/nccl.h"
 #include "evals/benchmark.h"
 
 namespace assay::cli {
@@ -93,13 +94,16 @@ Json cuda_report() {
     devices.push_back(std::move(device));
   }
   out.set("devices", std::move(devices));
+  const engine::NcclReport nccl = engine::nccl_report();
+  out.set("nccl", nccl.version);
+  out.set("nccl_problem", nccl.problem);
   return out;
 }
 
 void print_cuda(const Json& cuda) {
   if (cuda.at("built").as_bool()) {
-    fmt::print("cuda      backend built for {}, runtime {}; it has no kernels yet\n",
-               cuda.at("architectures").as_string(), cuda.at("runtime").as_string());
+    fmt::print("cuda      backend built for {}, runtime {}\n", cuda.at("architectures").as_string(),
+               cuda.at("runtime").as_string());
   }
   if (!cuda.at("problem").as_string().empty()) {
     fmt::print("cuda      no device: {}\n", cuda.at("problem").as_string());
@@ -108,6 +112,11 @@ void print_cuda(const Json& cuda) {
     fmt::print("cuda      {}, capability {}, {} GiB\n", device.at("name").as_string(),
                device.at("capability").as_string(), device.at("memory_bytes").as_int() >> 30);
   }
+}
+
+void print_nccl(const Json& cuda) {
+  const std::string& version = cuda.at("nccl").as_string();
+  fmt::print("nccl      {}\n", version.empty() ? cuda.at("nccl_problem").as_string() : version);
 }
 
 ExitCode doctor(const DoctorOptions& options) {
@@ -127,6 +136,7 @@ ExitCode doctor(const DoctorOptions& options) {
   for (const Json& name : report.at("cpu").as_array()) fmt::print(" {}", name.as_string());
   fmt::print("\nkernels   {}\n", report.at("kernels").as_string());
   print_cuda(report.at("cuda"));
+  print_nccl(report.at("cuda"));
   const Json& sandbox = report.at("sandbox");
   fmt::print("sandbox   {}\n", sandbox.at("strength").as_string());
   for (const char* line : {"problem", "advice"}) {

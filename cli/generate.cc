@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/engine_options.h"
+#include "cli/processes.h"
 
 namespace assay::cli {
 namespace {
@@ -23,6 +24,7 @@ struct GenerateArguments {
   bool json = false;
   engine::SamplingParams sampling;
   int logprobs = -1;
+  std::string launcher = "auto";
 };
 
 engine::Request make_request(const GenerateArguments& a) {
@@ -90,9 +92,12 @@ Json completion_json(const engine::Completion& completion) {
   return out;
 }
 
-ExitCode generate(const GenerateArguments& a) {
+ExitCode generate(const GenerateArguments& a, engine::ProcessGroup* processes) {
   if (a.prompt.empty() && a.ids.empty()) throw_input("generate: give --prompt or --ids");
-  const auto model = engine::make_generator(a.engine);
+  engine::EngineOptions options = a.engine;
+  options.processes = processes;
+  options.tp = ranks_of(processes, options.tp);
+  const auto model = engine::make_generator(options);
   const std::vector<engine::Request> requests = {make_request(a)};
   engine::Completion completion;
   model->run(requests, [&](std::size_t, engine::Completion done) {
@@ -137,10 +142,14 @@ void add_generate(CLI::App& app, Chosen& chosen) {
       ->allow_extra_args(false);
   command->add_option("--logprobs", a->logprobs, "Log-probabilities of the N best of each token")
       ->check(CLI::Range(0, 1 << 20));
+  add_launcher_option(*command, a->launcher);
   command->add_flag("--json", a->json, "One JSON document");
   command->callback([&chosen, a, score] {
     a->has_score = score->count() > 0;
-    chosen.action = [a] { return generate(*a); };
+    chosen.action = [a] {
+      const auto lead = [&](engine::ProcessGroup* group) { return generate(*a, group); };
+      return with_processes(a->launcher, a->engine.threads, lead);
+    };
   });
 }
 

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/gate_files.h"
 #include "cli/http_options.h"
+#include "cli/processes.h"
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
@@ -44,6 +45,7 @@ struct RunArguments {
   std::optional<std::string> device;
   std::optional<std::string> kv;
   std::optional<int> tp;
+  std::optional<int> dp;
   std::optional<int> threads;
   std::optional<std::int64_t> max_batch;
   std::optional<std::int64_t> max_context;
@@ -60,10 +62,12 @@ struct RunArguments {
   std::string policy;
   std::string progress = "auto";
   std::int64_t limit = 0;
+  std::string shard;
   int score_threads = 2;
   bool fresh = false;
   bool skip_bad = false;
   SandboxChoice sandbox;
+  std::string launcher = "auto";
   bool json = false;
 };
 
@@ -82,6 +86,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
+  command.add_option("--dp", a.dp, "Copies of the model that answer different samples")
+      ->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
       ->envname("ASSAY_THREADS")
       ->check(CLI::Range(0, 4096));
@@ -96,6 +102,9 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--task", a.tasks, "Only these tasks of the suite; may be repeated");
   command.add_option("--limit", a.limit, "At most so many samples a task")
       ->check(CLI::NonNegativeNumber);
+  CLI::Option* shard = command.add_option(
+      "--shard", a.shard,
+      "Part i of n of every task, as 2/8; `assay runs import` puts all together");
   command.add_option("--label", a.label, "A name for people, stored with the runs");
   command.add_option("--branch", a.branch, "Of the work under test, stored with the runs")
       ->envname("ASSAY_BRANCH");
@@ -103,6 +112,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   CLI::Option* gate = command.add_option(
       "--gate", a.gate,
       "Judge against this baseline (as in `assay gate`), and stop a task once that is decided");
+  gate->excludes(shard);
   command.add_option("--policy", a.policy, "File with \"gates\" (default: the suite's)")
       ->needs(gate);
   for (CLI::Option* file : add_gate_files(command, a.gate_files)) file->needs(gate);
@@ -114,6 +124,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
   add_http_options(command, a.model_name, a.http);
+  add_launcher_option(command, a.launcher);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -140,6 +151,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   suites::SuiteEngine& engine = suite.engine;
   engine.device = a.device.value_or(engine.device);
   engine.tp = a.tp.value_or(engine.tp);
+  engine.dp = a.dp.value_or(engine.dp);
   engine.threads = a.threads.value_or(engine.threads);
   engine.max_batch = a.max_batch.value_or(engine.max_batch);
   engine.max_context = a.max_context.value_or(engine.max_context);
@@ -193,9 +205,11 @@ class FreshStoreGuard {
   bool used_ = false;
 };
 
-suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite& suite) {
+suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite& suite,
+                                     engine::ProcessGroup* processes) {
   suites::RunnerOptions options;
   options.plan = {.data = data_folder(a, suite), .skip_bad = a.skip_bad, .limit = a.limit};
+  if (!a.shard.empty()) options.plan.shard = suites::parse_shard(a.shard);
   options.fresh = a.fresh;
   options.progress = progress_style(a.progress);
   options.score_threads = a.score_threads;
@@ -203,8 +217,9 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.branch = a.branch;
   options.revision = a.revision;
   options.build = build_record();
-  options.make_generator = [http = a.http](engine::EngineOptions engine) {
+  options.make_generator = [http = a.http, processes](engine::EngineOptions engine) {
     engine.http = http;
+    engine.processes = processes;
     return engine::make_generator(engine);
   };
   options.make_session = [http = a.http](engine::EngineOptions engine) {
@@ -273,6 +288,9 @@ void print_text(const store::RunRecord& run, const std::vector<suites::TaskSumma
                      : "");
     }
     const std::int64_t planned = task.task.items * task.task.repeats;
+    if (const Json* shard = run.inputs.find(store::kShard); shard != nullptr) {
+      fmt::print("  {:<24} shard {} only: {} of the responses\n", "", shard->as_string(), planned);
+    }
     if (run.inputs.find(store::kGateBaseline) != nullptr && task.aggregate.responses < planned) {
       fmt::print("  {:<24} stopped early: figures of {} of {} responses\n", "",
                  task.aggregate.responses, planned);
@@ -317,10 +335,11 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
   fmt::print("{}\n", document.dump());
 }
 
-ExitCode run(const RunArguments& a) {
+ExitCode run(const RunArguments& a, engine::ProcessGroup* processes) {
   suites::Suite suite = suites::load_suite(a.suite);
   apply(a, suite);
-  suites::RunnerOptions options = runner_options(a, suite);
+  suite.engine.tp = ranks_of(processes, suite.engine.tp);
+  suites::RunnerOptions options = runner_options(a, suite, processes);
   std::optional<RunGate> gate;
   if (!a.gate.empty()) gate.emplace(a.gate, a.policy, suite);
   const Scorers scorers = make_scorers(a, suite, options);
@@ -368,8 +387,12 @@ void add_run(CLI::App& app, Chosen& chosen) {
       app.add_subcommand("run", "Run a suite: ask, score and store; continues what was cut short");
   auto arguments = std::make_shared<RunArguments>();
   add_options(*command, *arguments);
-  command->callback(
-      [&chosen, arguments] { chosen.action = [arguments] { return run(*arguments); }; });
+  command->callback([&chosen, arguments] {
+    chosen.action = [arguments] {
+      const auto lead = [&](engine::ProcessGroup* group) { return run(*arguments, group); };
+      return with_processes(arguments->launcher, arguments->threads.value_or(0), lead);
+    };
+  });
 }
 
 }  // namespace assay::cli

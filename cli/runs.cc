@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -23,7 +25,7 @@ struct RunsOptions {
   std::string run;
   std::string tag;
   std::string reason;
-  std::string file;
+  std::vector<std::string> files;
   bool json = false;
   bool no_times = false;
 };
@@ -124,7 +126,10 @@ ExitCode export_run(const RunsOptions& options) {
 
 ExitCode import_runs(const RunsOptions& options) {
   store::Store store = store::Store::open(store_path(options.db, true), store::OpenMode::kCreate);
-  const std::vector<std::string> names = store.import_from(options.file);
+  std::vector<std::string> names;
+  for (const std::string& file : options.files) {
+    for (std::string& name : store.import_from(file)) names.push_back(std::move(name));
+  }
   if (options.json) {
     Json::Array list(names.begin(), names.end());
     fmt::print("{}\n", Json(std::move(list)).dump());
@@ -209,8 +214,9 @@ void add_runs(CLI::App& app, Chosen& chosen) {
       add(group, chosen, options, "export", "One JSON line a sample, in a fixed order", export_run),
       true);
   exporting->add_flag("--no-times", options->no_times, "Leave out what differs between equal runs");
-  add(group, chosen, options, "import", "Copy the runs of another store", import_runs)
-      ->add_option("FILE", options->file, "Another result store")
+  add(group, chosen, options, "import", "Copy the runs of other stores, shards put together",
+      import_runs)
+      ->add_option("FILE", options->files, "Other result stores")
       ->required();
   with_run(add(group, chosen, options, "delete", "Delete a run with all its samples", delete_run),
            true);

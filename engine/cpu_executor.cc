@@ -9,17 +9,23 @@ namespace assay::engine {
 
 CpuExecutor::CpuExecutor(const ModelConfig& config, const WeightSource& source,
                          const CpuExecutorOptions& options) {
+  const int processes = options.processes == nullptr ? 1 : options.processes->size();
+  if (options.ranks % processes != 0) {
+    throw_input("--tp {}: {} processes cannot hold equally many ranks", options.ranks, processes);
+  }
+  const int here = options.ranks / processes;
+  const int first = options.processes == nullptr ? 0 : options.processes->rank() * here;
   if (options.ranks > 1) {
     (void)make_partition(config, options.ranks, 0);
-    group_ = std::make_unique<ThreadGroup>(options.ranks,
-                                           Forward::all_reduce_floats(config, options.max_rows));
+    group_ = std::make_unique<ThreadGroup>(
+        here, Forward::all_reduce_floats(config, options.max_rows), options.processes);
   }
-  const int threads = std::max(1, options.threads / options.ranks);
+  const int threads = std::max(1, options.threads / here);
   // Fewer threads than cores are left to the scheduler: another process may do the same.
-  const bool pinned = threads * options.ranks >= usable_cores();
-  for (int r = 0; r < options.ranks; ++r) {
+  const bool pinned = threads * here >= usable_cores();
+  for (int r = 0; r < here; ++r) {
     auto rank = std::make_unique<Rank>();
-    rank->model = load_model(config, make_partition(config, options.ranks, r), source,
+    rank->model = load_model(config, make_partition(config, options.ranks, first + r), source,
                              *options.setting, options.context, options.threads);
     rank->cache =
         std::make_unique<KvCache>(KvShape{.layers = config.layers,

@@ -1,5 +1,6 @@
 // The CPU backend: one or several tensor-parallel ranks as threads of this process, each with its
-// part of the weights, its part of the cache and a team of threads. When the teams take all cores
+// part of the weights, its part of the cache and a team of threads. Other processes may hold more
+// ranks of the same model. When the teams take all cores
 // that the process may use, their threads are pinned, one to a core; the caller's thread sleeps
 // during a step.
 #pragma once
@@ -24,16 +25,18 @@ struct CpuExecutorOptions {
   const PrecisionSetting* setting = nullptr;
   KvType kv = KvType::kBf16;
   ForwardObserver* observer = nullptr;  // one rank only
-  int ranks = 1;                        // 1, 2, 4 or 8
-  int threads = 1;                      // of all ranks together; a rank has at least one
+  int ranks = 1;                        // 1, 2, 4 or 8, equally many in every process
+  int threads = 1;                      // of all ranks of this process; a rank has at least one
   std::int64_t context = 0;             // longest sequence
   std::int64_t pages = 0;               // of the cache
   std::int64_t max_rows = 0;
+  Communicator* processes = nullptr;  // connects the processes, one end in each; null: only one
 };
 
 class CpuExecutor : public Executor {
  public:
   /// Loads the weights. Throws: Error(kInput) when the model cannot be cut into so many ranks.
+  /// With several processes, results are those of rank 0 alone.
   CpuExecutor(const ModelConfig& config, const WeightSource& source,
               const CpuExecutorOptions& options);
   ~CpuExecutor() override;

@@ -318,7 +318,7 @@ void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
 /// Rows of all ranks' logits side by side, on rank 0.
 const float* Forward::gather_logits(std::int64_t rows) {
   if (communicator_.size() == 1) return logits_.as<float>();
-  communicator_.all_gather(logits_.as<float>(), rows * logit_width_, parts_.as<float>());
+  communicator_.gather(logits_.as<float>(), rows * logit_width_, parts_.as<float>());
   if (communicator_.rank() > 0) return nullptr;
   const std::int64_t each = vocab_of_rank(model_.config, communicator_.size());
   context_.team.run(rows, [&](std::int64_t row, int) {

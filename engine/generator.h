@@ -15,6 +15,8 @@
 
 namespace assay::engine {
 
+class ProcessGroup;
+
 /// The same options on `run`, `generate`, `bench` and `serve`.
 struct EngineOptions {
   std::string model;            // folder, "dummy:NAME", "http(s)://.../v1", "replay:FILE"
@@ -24,6 +26,7 @@ struct EngineOptions {
   std::string kv = "bf16";
   std::string calibrate;  // file with a text for static scales that the model has not
   int tp = 1;
+  int dp = 1;                    // copies of the model that answer different requests
   int threads = 0;               // 0: the cores this process may use
   std::int64_t max_batch = 0;    // 0: by memory
   std::int64_t max_context = 0;  // 0: the model's
@@ -36,6 +39,9 @@ struct EngineOptions {
   /// Asked between the steps of Generator::run, and a few times a second while servers are waited
   /// for; true drops what is in flight. Empty: never.
   std::function<bool()> stop_requested;
+  ProcessGroup* processes = nullptr;  // that hold the model together; outlives the generator
+  int replica = 0;                    // which of the copies this one is
+  std::int64_t memory_bytes = 0;      // that it may take; 0: what is free
 };
 
 /// What a run stores about its model.

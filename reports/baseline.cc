@@ -20,7 +20,7 @@ bool is_like(const store::RunRecord& run, const store::RunRecord& other) {
 }
 
 bool is_whole(const store::Store& store, const store::RunRecord& run) {
-  if (run.status != store::RunStatus::kDone) return false;
+  if (run.status != store::RunStatus::kDone || run.inputs.find(store::kShard)) return false;
   const std::vector<store::RunTaskRecord> tasks = store.load_tasks(run.row);
   return std::all_of(tasks.begin(), tasks.end(), [&](const store::RunTaskRecord& task) {
     return std::ssize(store.stored_keys(task.row)) >= task.items * task.repeats;

@@ -21,6 +21,11 @@ namespace assay::store {
 /// Among a run's inputs: the baseline against which it may have been stopped early.
 inline constexpr const char* kGateBaseline = "gate baseline";
 
+/// Among a run's inputs, where it holds only some shards of a run: "1,3/4", and the identity of the
+/// whole. Both go when the last shard has come (`Store::import_from`).
+inline constexpr const char* kShard = "shard";
+inline constexpr const char* kWholeRun = "whole run";
+
 enum class OpenMode {
   kReadOnly,   // works on a closed store in a read-only folder too
   kReadWrite,  // must exist
@@ -96,13 +101,17 @@ class Store {
 
   /// Structure and foreign keys of the file, digest of every sample of the run (0: of all runs).
   [[nodiscard]] VerifyReport verify(std::int64_t run_row) const;
-  /// Copies every run of another store that is not here yet; returns their names.
+  /// Copies every run of another store that is not here yet; returns their names. Finished shards
+  /// of one run become one run, which is done when all are there; a shard that came before is left
+  /// out. Throws: Error(kInput) for a damaged store or an unfinished shard.
   std::vector<std::string> import_from(const std::filesystem::path& other);
 
   struct Impl;
 
  private:
   friend class RunWriter;
+  void add_shard(const RunRecord& target, const RunRecord& shard,
+                 const std::vector<RunTaskRecord>& tasks);
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

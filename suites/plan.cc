@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "evals/aggregate.h"
 #include "evals/shots.h"
 #include "evals/templates.h"
@@ -24,6 +25,17 @@ std::vector<evals::Sample> load_samples(PlannedTask& plan, const std::string& sp
 }
 
 }  // namespace
+
+Shard parse_shard(const std::string& text) {
+  constexpr std::int64_t kMostShards = 100'000;
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const auto index = parse_int(text.substr(0, slash));
+  const auto count = parse_int(text.substr(std::min(slash + 1, text.size())));
+  if (!index || !count || *count < 1 || *count > kMostShards || *index < 1 || *index > *count) {
+    throw_input("--shard {}: must be i/n with i from 1 to n, as in 2/8", escaped(text));
+  }
+  return {.index = *index, .count = *count};
+}
 
 std::vector<evals::Sample> to_samples(const evals::Benchmark& benchmark,
                                       const std::vector<datasets::Record>& records,
@@ -101,6 +113,13 @@ PlannedTask plan_task(const SuiteTask& task, const PlanOptions& options) {
                                      : all[index]);
     plan.shots.push_back(shots.empty() ? std::vector<evals::Sample>{} : shots[index]);
   }
+  const auto samples = static_cast<std::int64_t>(plan.samples.size());
+  const Shard& shard = options.shard;
+  if (shard.count > samples) {
+    throw_input("{}: {} samples cannot be cut into {} shards", plan.label(), samples, shard.count);
+  }
+  plan.begin = static_cast<std::size_t>(samples * (shard.index - 1) / shard.count);
+  plan.end = static_cast<std::size_t>(samples * shard.index / shard.count);
   (void)make_prompt(plan, 0, 0);  // a missing prompt text ends the plan, not the run
   return plan;
 }

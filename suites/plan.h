@@ -15,10 +15,20 @@
 
 namespace assay::suites {
 
+/// Part `index` of `count` of every task's samples, from 1: a range in the order of the data set,
+/// so that neighbours keep sharing prompts' prefixes.
+struct Shard {
+  std::int64_t index = 1;
+  std::int64_t count = 1;
+};
+/// "2/8". Throws: Error(kInput).
+Shard parse_shard(const std::string& text);
+
 struct PlanOptions {
   std::filesystem::path data;  // folder with one folder a data set
   bool skip_bad = false;       // leave malformed records out and report them
   std::int64_t limit = 0;      // over every task's own limit; 0: none
+  Shard shard;                 // of what is chosen
 };
 
 /// One task of a suite, ready to be asked. Owns its samples.
@@ -27,7 +37,9 @@ struct PlannedTask {
   const evals::Benchmark* benchmark = nullptr;
   const evals::Protocol* protocol = nullptr;
   std::string split;
-  std::vector<evals::Sample> samples;             // chosen, in the order of the data set
+  std::vector<evals::Sample> samples;  // chosen, in the order of the data set
+  std::size_t begin = 0;               // of the samples that are asked: a shard's
+  std::size_t end = 0;
   std::vector<std::vector<evals::Sample>> shots;  // worked examples of each sample
   std::vector<evals::MetricSpec> metrics;         // the protocol's, and those that repeats allow
   std::optional<evals::PromptTemplates> templates;

@@ -33,7 +33,7 @@ class TaskExecution {
   std::int64_t execute(engine::Generator& model, store::RunWriter& writer,
                        const EarlyStopping& stopping) {
     find_missing(model.info(), stopping.decided != nullptr);
-    const auto total = static_cast<std::int64_t>(task_.samples.size()) * task_.options.repeats;
+    const auto total = static_cast<std::int64_t>(task_.end - task_.begin) * task_.options.repeats;
     const auto open = static_cast<std::int64_t>(requests_.size());
     Progress progress(options_.progress, fmt::format("{}  {}", task_.label(), run_label()), total,
                       total - open - unscored_stored_);
@@ -72,7 +72,7 @@ class TaskExecution {
     if (in_blocks) {
       blocks = seeded_blocks(task_.samples, run_.seed);
     } else {
-      for (std::size_t i = 0; i < task_.samples.size(); ++i) blocks[0].push_back(i);
+      for (std::size_t i = task_.begin; i < task_.end; ++i) blocks[0].push_back(i);
     }
     for (const std::vector<std::size_t>& block : blocks) {
       for (const std::size_t sample : block) find_missing_of(sample, model, stored);
@@ -197,6 +197,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.kv = point.setting.kv;
   out.device = suite.engine.device;
   out.tp = suite.engine.tp;
+  out.dp = suite.engine.dp;
   out.threads = suite.engine.threads;
   out.max_batch = suite.engine.max_batch;
   out.max_context = suite.engine.max_context;
@@ -220,6 +221,11 @@ std::string run_identity(const Suite& suite, const RunPoint& point, const Runner
   digest.update_field(std::to_string(options.plan.limit));
   digest.update_field(options.label);
   if (options.early_stopping) digest.update_field(store::kGateBaseline);
+  const Shard& shard = options.plan.shard;
+  if (shard.count > 1) {
+    digest.update_field(store::kShard);
+    digest.update_field(fmt::format("{}/{}", shard.index, shard.count));
+  }
   return digest.hex();
 }
 

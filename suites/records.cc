@@ -114,7 +114,7 @@ store::RunTaskRecord to_record(const PlannedTask& task) {
   out.definition = task.definition();
   out.scorer = task.label();
   out.scorer_version = std::to_string(task.protocol->version);
-  out.items = static_cast<std::int64_t>(task.samples.size());
+  out.items = static_cast<std::int64_t>(task.end - task.begin);
   out.repeats = task.options.repeats;
   return out;
 }

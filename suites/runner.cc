@@ -64,6 +64,7 @@ Json engine_json(const engine::EngineOptions& options) {
   out.set("precision", options.precision);
   out.set("kv", options.kv);
   out.set("tp", options.tp);
+  out.set("dp", options.dp);
   out.set("threads", options.threads);
   out.set("max_batch", options.max_batch);
   out.set("max_context", options.max_context);
@@ -255,6 +256,7 @@ class SuiteRun {
     run.label = options_.label;
     run.identity = run_identity(suite_, point, options_);
     run.inputs = run_inputs(suite_, model, kept_, options_);
+    if (options_.plan.shard.count > 1) mark_shard(point, run.inputs);
     run.suite_name = suite_.name;
     run.suite_digest = suite_.sha256;
     run.suite = suite_.definition;
@@ -273,6 +275,15 @@ class SuiteRun {
     run.branch = options_.branch;
     run.revision = options_.revision;
     return run;
+  }
+
+  /// What `assay runs import` needs to put the shards of a run together again.
+  void mark_shard(const RunPoint& point, Json& inputs) const {
+    const Shard& shard = options_.plan.shard;
+    inputs.set(store::kShard, fmt::format("{}/{}", shard.index, shard.count));
+    RunnerOptions whole = options_;
+    whole.plan.shard = {};
+    inputs.set(store::kWholeRun, run_identity(suite_, point, whole));
   }
 
   const Suite& suite_;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 
@@ -15,7 +14,10 @@
 #include "engine/checkpoint.h"
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
+#include "engine/cuda/devices.h"
 #include "engine/generators/opened_model.h"
+#include "engine/ops/memory.h"
+#include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
 #include "engine/weight_sources.h"
@@ -28,14 +30,18 @@ constexpr std::int64_t kDefaultBatch = 64;  // sequences at once
 constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
 constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
 
-std::int64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  std::int64_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
-  }
-  return std::int64_t{1} << 62;
+/// For all ranks of the model. Each process has its share of what its host has free, and the one
+/// with the least decides for all, which plan the same.
+std::int64_t memory_for_model(const EngineOptions& options) {
+  if (options.memory_bytes > 0) return options.memory_bytes;
+  if (options.processes == nullptr) return available_memory();
+  ProcessGroup& group = *options.processes;
+  constexpr std::int64_t kMost = std::int64_t{1} << 52;
+  const std::int64_t own = std::min(kMost, available_memory()) / group.local_size();
+  const std::vector<std::string> all = group.gather(std::to_string(own));
+  std::int64_t least = own;
+  for (const std::string& one : all) least = std::min(least, parse_int(one).value_or(least));
+  return parse_int(group.broadcast(std::to_string(least))).value_or(least) * group.size();
 }
 
 std::string gibibytes(std::int64_t bytes) {
@@ -66,7 +72,7 @@ LocalLimits plan_memory(const OpenedModel& opened, const WeightSource& source,
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
   const std::int64_t weights = estimate_weight_bytes(opened.config, source, setting, options.tp);
   const std::int64_t page = page_bytes(opened.config, options);
-  const std::int64_t available = available_memory();
+  const std::int64_t available = memory_for_model(options);
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
   const std::int64_t least = weights + page + kReserveBytes;
   if (least > available) {
@@ -90,6 +96,7 @@ LocalLimits plan_memory(const OpenedModel& opened, const WeightSource& source,
 
 /// The model on one kind of device, ready to run steps.
 struct Backend {
+  std::unique_ptr<Communicator> processes;  // null: there is one
   std::unique_ptr<Executor> executor;
   LocalLimits limits;
   ModelInfo info;  // device, arithmetic and bytes of weights
@@ -98,15 +105,20 @@ struct Backend {
 Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
                     const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   Backend out;
+  if (options.processes != nullptr) {
+    out.processes = std::make_unique<ProcessCommunicator>(*options.processes);
+  }
   out.limits = plan_memory(opened, source, options, setting);
-  auto executor = std::make_unique<CpuExecutor>(opened.config, source,
-                                                CpuExecutorOptions{.setting = &setting,
-                                                                   .kv = find_kv_type(options.kv),
-                                                                   .ranks = options.tp,
-                                                                   .threads = threads,
-                                                                   .context = out.limits.context,
-                                                                   .pages = out.limits.pages,
-                                                                   .max_rows = kStepRows});
+  auto executor =
+      std::make_unique<CpuExecutor>(opened.config, source,
+                                    CpuExecutorOptions{.setting = &setting,
+                                                       .kv = find_kv_type(options.kv),
+                                                       .ranks = options.tp,
+                                                       .threads = threads,
+                                                       .context = out.limits.context,
+                                                       .pages = out.limits.pages,
+                                                       .max_rows = kStepRows,
+                                                       .processes = out.processes.get()});
   out.info.weight_bytes = executor->weight_bytes();
   out.info.device = "cpu";
   out.info.arithmetic = "cpu-1";
@@ -118,7 +130,16 @@ Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
 Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
                      const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
-  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
+  if (options.processes != nullptr) {
+    throw_input("{} processes: with --device cuda only 1 is built yet", options.processes->size());
+  }
+  const auto devices = static_cast<int>(gpu_report().devices.size());
+  if (devices > 0 && options.replica >= devices) {
+    throw_input("--dp: copy {} of the model has no GPU, there are {}", options.replica + 1,
+                devices);
+  }
+  CudaOptions cuda{
+      .device = options.replica, .max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
   if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
     cuda.gemm = kernels;
@@ -159,6 +180,52 @@ Backend make_backend(const OpenedModel& opened, const EngineOptions& options, in
   return backend;
 }
 
+int threads_for(const EngineOptions& options, int wanted) {
+  if (wanted > 0) return wanted;
+  const int share = options.processes == nullptr ? 1 : options.processes->local_size();
+  return std::max(1, usable_cores() / share);
+}
+
+/// Of the model as this process finds it: all processes must find the same.
+std::string identity(const OpenedModel& opened) {
+  return opened.checkpoint ? opened.checkpoint->header_digest() : opened.name;
+}
+
+/// Rank 0 says what is loaded, and hears whether every process finds the same.
+void announce(const OpenedModel& opened, const EngineOptions& options) {
+  Json load;
+  load.set("model", options.model);
+  load.set("identity", identity(opened));
+  load.set("device", options.device);
+  load.set("precision", options.precision);
+  load.set("kv", options.kv);
+  load.set("calibrate", options.calibrate);
+  load.set("tp", options.tp);
+  load.set("max_batch", options.max_batch);
+  load.set("max_context", options.max_context);
+  (void)options.processes->broadcast(load.dump());
+}
+
+/// The executor of what rank 0 announced.
+Backend follow_load(ProcessGroup& group, int threads) {
+  const Json load = parse_json(group.broadcast(""), "rank 0");
+  EngineOptions options;
+  options.model = load.at("model").as_string();
+  options.device = load.at("device").as_string();
+  options.precision = load.at("precision").as_string();
+  options.kv = load.at("kv").as_string();
+  options.calibrate = load.at("calibrate").as_string();
+  options.tp = static_cast<int>(load.at("tp").as_int());
+  options.max_batch = load.at("max_batch").as_int();
+  options.max_context = load.at("max_context").as_int();
+  options.processes = &group;
+  const OpenedModel opened = open_model(options.model);
+  if (identity(opened) != load.at("identity").as_string()) {
+    throw_input("{}: its configuration or tensors are not those that rank 0 found", options.model);
+  }
+  return make_backend(opened, options, threads_for(options, threads));
+}
+
 ChatChoice chat_choice(const OpenedModel& opened, const EngineOptions& options) {
   const bool plain = !opened.checkpoint && options.chat_format == "auto";
   return choose_chat_format(plain ? "plain" : options.chat_format, opened.tokenizer);
@@ -174,6 +241,7 @@ void describe(LocalModel& model, const OpenedModel& opened, const EngineOptions&
   info.context = model.limits.context;
   info.kv = options.kv;
   info.detail.set("ranks", options.tp);
+  if (options.processes != nullptr) info.detail.set("processes", options.processes->size());
   info.detail.set("chat", model.encoder->chat().reason);
   info.detail.set("kv_pages", model.limits.pages);
   info.detail.set("max_batch", model.limits.batch);
@@ -192,22 +260,35 @@ void describe(LocalModel& model, const OpenedModel& opened, const EngineOptions&
 std::unique_ptr<LocalModel> load_local_model(const EngineOptions& options) {
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
-  const int threads = options.threads > 0 ? options.threads : usable_cores();
+  const int threads = threads_for(options, options.threads);
   OpenedModel opened = open_model(options.model);
   ChatChoice chat = chat_choice(opened, options);
+  if (options.processes != nullptr) announce(opened, options);
   Backend backend = make_backend(opened, options, threads);
   auto model = std::make_unique<LocalModel>();
   model->tokenizer = std::move(opened.tokenizer);
   model->stop_ids = stop_ids_for(opened.config, *model->tokenizer.tokenizer);
   model->encoder = std::make_unique<PromptEncoder>(*model->tokenizer.tokenizer, std::move(chat),
                                                    options.chat_date);
+  model->processes = std::move(backend.processes);
   model->executor = std::move(backend.executor);
+  if (options.processes != nullptr) {
+    model->executor =
+        std::make_unique<LeadingExecutor>(*options.processes, std::move(model->executor));
+  }
   model->limits = backend.limits;
   model->info = std::move(backend.info);
   model->truncate = options.long_prompts == "truncate";
   model->prefix_cache = options.prefix_cache;
   describe(*model, opened, options, threads);
   return model;
+}
+
+void follow_local(ProcessGroup& group, int threads) {
+  for (;;) {
+    const Backend backend = follow_load(group, threads);
+    follow_steps(group, *backend.executor);
+  }
 }
 
 }  // namespace assay::engine

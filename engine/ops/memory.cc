@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "base/error.h"
 
@@ -23,6 +25,16 @@ LargeBuffer::LargeBuffer(std::size_t bytes) : size_(bytes) {
 
 LargeBuffer::~LargeBuffer() {
   if (data_ != nullptr) munmap(data_, size_);
+}
+
+std::int64_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string word;
+  std::int64_t kilobytes = 0;
+  while (in >> word) {
+    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
+  }
+  return std::int64_t{1} << 62;
 }
 
 }  // namespace assay::engine

@@ -46,4 +46,7 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+/// What the machine could still give, by the system's own estimate; very much where it tells none.
+std::int64_t available_memory();
+
 }  // namespace assay::engine

@@ -323,6 +323,77 @@ TEST_F(StoreTest, ImportCopiesRunsOnceAndRefusesDamagedFiles) {
   EXPECT_THAT(error_message([&] { target.import_from(file()); }), HasSubstr("not imported"));
 }
 
+/// A store with one finished shard: samples [begin, end) of six.
+std::filesystem::path shard_store(const std::filesystem::path& folder, int index,
+                                  RunStatus status = RunStatus::kDone) {
+  const std::filesystem::path file = folder / fmt::format("shard{}.db", index);
+  Store store = Store::open(file, OpenMode::kCreate);
+  RunRecord run = example_run();
+  run.identity = fmt::format("shard {}", index);
+  run.inputs.set(kShard, fmt::format("{}/3", index));
+  run.inputs.set(kWholeRun, "whole identity");
+  const RunTaskRecord task = example_task("gsm8k", 2);
+  const RunRecord stored = store.load_run(store.create_run(run, std::vector{task}));
+  RunWriter writer(store, stored.row, run.machine);
+  std::vector<SampleRecord> samples;
+  for (std::int64_t i = 2 * (index - 1); i < 2 * index; ++i) {
+    samples.push_back(example_sample(i, i % 2 == 0));
+  }
+  writer.add(store.load_tasks(stored.row)[0].row, samples);
+  if (status != RunStatus::kInterrupted) writer.finish(status);
+  return file;
+}
+
+TEST_F(StoreTest, ShardsBecomeTheWholeRunInAnyOrderEachOnce) {
+  Store target = create();
+  const auto first = shard_store(folder_.path(), 3);
+  const auto second = shard_store(folder_.path(), 1);
+  EXPECT_EQ(target.import_from(first).size(), 1U);
+  EXPECT_EQ(target.import_from(second).size(), 1U);
+  EXPECT_TRUE(target.import_from(first).empty());
+  EXPECT_TRUE(target.import_from(second).empty());
+  ASSERT_EQ(target.list_runs().size(), 1U);
+  EXPECT_EQ(target.list_runs()[0].inputs.at(kShard).as_string(), "1,3/3");
+  EXPECT_FALSE(target.find_unfinished("whole identity"));
+
+  EXPECT_EQ(target.import_from(shard_store(folder_.path(), 2)).size(), 1U);
+  const RunRecord whole = target.list_runs()[0];
+  EXPECT_EQ(target.list_runs().size(), 1U);
+  EXPECT_EQ(whole.inputs, example_run().inputs);
+  EXPECT_EQ(whole.identity, "whole identity");
+  EXPECT_EQ(whole.status, RunStatus::kDone);
+  const RunTaskRecord task = target.load_tasks(whole.row)[0];
+  EXPECT_EQ(task.items, 6);
+  const auto samples = all_samples(target, task.row);
+  ASSERT_EQ(samples.size(), 6U);
+  for (std::int64_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(samples[static_cast<std::size_t>(i)].generation.position, i);
+  }
+  EXPECT_TRUE(target.verify(0).problems.empty());
+  EXPECT_TRUE(target.import_from(first).empty());
+}
+
+TEST_F(StoreTest, ShardsOfOtherInputsStayApartAndUnfinishedOnesAreRefused) {
+  Store target = create();
+  (void)target.import_from(shard_store(folder_.path(), 1));
+  const auto other = shard_store(folder_.path(), 2);
+  {
+    Store changed = Store::open(folder_.path() / "changed.db", OpenMode::kCreate);
+    RunRecord run = example_run();
+    run.inputs = parse_json(R"({"model": "m2", "suite": "s1", "shard": "2/3"})", "t");
+    run.inputs.set(kWholeRun, "whole identity");
+    run.status = RunStatus::kDone;
+    (void)changed.create_run(run, std::vector{example_task("gsm8k", 2)});
+  }
+  (void)target.import_from(folder_.path() / "changed.db");
+  EXPECT_EQ(target.list_runs().size(), 2U);
+  (void)target.import_from(other);
+  EXPECT_EQ(target.list_runs().size(), 2U);
+  std::filesystem::remove(other);
+  const auto cut = shard_store(folder_.path(), 2, RunStatus::kInterrupted);
+  EXPECT_THAT(error_message([&] { target.import_from(cut); }), HasSubstr("not finished"));
+}
+
 TEST_F(StoreTest, MeasurementsOfSpeedComeBack) {
   Store store = create();
   const RunRecord run = store.load_run(store.create_run(example_run(), {}));
