@@ -42,16 +42,22 @@ Estimate grouped_estimate(std::span<const ItemValue> items, bool one_group) {
   for (const GroupSums& group : groups) {
     if (group.count > 0) out.value += group.value / group.count / used;
   }
+  // Groups of one cluster each say nothing of their own error: they are then the sample, and what
+  // counts is how far their means are from the whole's.
+  const bool between = used > 1 && std::all_of(groups.begin(), groups.end(), [](const auto& group) {
+                         return group.clusters.size() <= 1;
+                       });
   out.influence.reserve(items.size());
   for (const ItemValue& item : items) {
     const GroupSums& group = groups[one_group ? 0 : item.group];
-    const auto clusters = static_cast<double>(group.clusters.size());
     if (group.count <= 0) {
       out.influence.push_back(0);
       continue;
     }
+    const auto clusters = between ? used : static_cast<double>(group.clusters.size());
     const double correction = clusters > 1 ? std::sqrt(clusters / (clusters - 1)) : 1;
-    const double rest = item.value - item.count * group.value / group.count;
+    const double centre = between ? out.value : group.value / group.count;
+    const double rest = item.value - item.count * centre;
     out.influence.push_back(rest / group.count / used * correction);
   }
   return out;

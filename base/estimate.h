@@ -33,7 +33,8 @@ struct Estimate {
 
 /// sum(value) / sum(count). The small-sample correction is C / (C - 1) for C clusters.
 Estimate mean_estimate(std::span<const ItemValue> items);
-/// Mean over groups of the group's mean.
+/// Mean over groups of the group's mean. Its error is that of the groups' means; where each group
+/// is one cluster, the spread of the means between groups.
 Estimate macro_estimate(std::span<const ItemValue> items);
 /// Plain mean of metrics on the same items.
 Estimate mean_of_estimates(std::span<const Estimate> parts);

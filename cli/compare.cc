@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,10 @@ void add_compare(CLI::App& app, Chosen& chosen) {
   sub->add_flag("--json", command->json, "One JSON document on stdout");
   sub->add_flag("--common-items", command->options.common_items,
                 "Pair the items that both runs have, instead of refusing");
+  sub->add_option("--cluster", command->options.cluster,
+                  "What errors are clustered by: source (of an item) or group (MMLU's subjects)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, reports::ClusterBy>{
+          {"source", reports::ClusterBy::kSource}, {"group", reports::ClusterBy::kGroup}}));
   sub->add_option("--alpha", command->options.alpha, "Level of tests and intervals")
       ->check(CLI::Range(1e-6, 0.5));
   sub->add_option("--flips", command->options.max_flips, "Flips listed for each task");

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
 #include "cli/commands.h"
+#include "cli/gate_files.h"
 #include "cli/gate_policy.h"
 #include "cli/store_path.h"
 #include "reports/baseline.h"
@@ -21,8 +21,7 @@ struct GateCommand {
   std::string baseline;
   std::string candidate;
   std::string policy;
-  std::string junit;
-  std::string summary;
+  GateFiles files;
   bool json = false;
 };
 
@@ -40,8 +39,7 @@ ExitCode gate(const GateCommand& command) {
   const reports::GateReport report = reports::check_gates(
       store, baseline, candidate,
       gate_policy(command.policy, candidate.suite, "suite of " + candidate.name));
-  if (!command.junit.empty()) write_file_atomic(command.junit, reports::gate_junit(report));
-  if (!command.summary.empty()) write_file_atomic(command.summary, reports::gate_markdown(report));
+  write_gate_files({&report, 1}, command.files);
   fmt::print("{}",
              command.json ? reports::gate_json(report).dump() + "\n" : reports::gate_text(report));
   return report.exit_code();
@@ -58,8 +56,7 @@ void add_gate(CLI::App& app, Chosen& chosen) {
   sub->add_option("--candidate", command->candidate, "Run or tag that is judged")->required();
   sub->add_option("--policy", command->policy,
                   "File with \"gates\" (default: the candidate's suite, else one point a task)");
-  sub->add_option("--junit", command->junit, "Write JUnit XML");
-  sub->add_option("--summary", command->summary, "Write Markdown for a step summary");
+  add_gate_files(*sub, command->files);
   sub->add_option("--db", command->db, "Result store")->envname("ASSAY_DB");
   sub->add_flag("--json", command->json, "One JSON document on stdout");
   sub->callback([&chosen, command] { chosen.action = [command] { return gate(*command); }; });

@@ -13,6 +13,7 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/gate_files.h"
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
@@ -48,6 +49,7 @@ struct RunArguments {
   std::string branch;
   std::string revision;
   std::string gate;
+  GateFiles gate_files;
   std::string policy;
   std::string progress = "auto";
   std::int64_t limit = 0;
@@ -90,6 +92,7 @@ void add_options(CLI::App& command, RunArguments& a) {
       "Judge against this baseline (as in `assay gate`), and stop a task once that is decided");
   command.add_option("--policy", a.policy, "File with \"gates\" (default: the suite's)")
       ->needs(gate);
+  for (CLI::Option* file : add_gate_files(command, a.gate_files)) file->needs(gate);
   command.add_option("--progress", a.progress, "auto, bar, plain or none")
       ->check(CLI::IsMember({"auto", "bar", "plain", "none"}));
   command.add_option("--score-threads", a.score_threads, "Threads that score responses")
@@ -304,6 +307,7 @@ ExitCode run(const RunArguments& a) {
     }
     guard.keep();
     if (gate) gates = gate->judge(store, reports);
+    write_gate_files(gates, a.gate_files);
     print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;

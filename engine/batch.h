@@ -33,7 +33,7 @@ struct LogitQuery {
   RandomKey key;                             // of the choice, with the position
   std::int64_t position = 0;                 // of the row in its sequence
   std::span<const TokenId> targets;          // whose log-probabilities are wanted
-  int top = -1;  // >= 0: log-probability of the chosen token and that many best
+  int top = -1;  // >= 0: log-probability of the chosen token, if one is, and that many best
 };
 
 struct LogitResult {

@@ -34,6 +34,12 @@ struct ContinuationScore {
   std::vector<float> logprobs;  // one per id
 };
 
+/// Log-probabilities of a prompt's own tokens, from the second on: [prompt tokens - 1].
+struct PromptLogprobs {
+  std::vector<double> logprobs;                             // natural log
+  std::vector<std::vector<std::pair<TokenId, float>>> top;  // as TokenLogprob has it
+};
+
 /// Nanoseconds on a monotonic clock. "first" is when the first token was known.
 struct RequestTimes {
   std::int64_t scheduled_ns = 0;
@@ -49,6 +55,7 @@ struct Completion {
   FinishReason finish_reason = FinishReason::kError;
   std::vector<TokenLogprob> logprobs;  // one per generated id when asked for
   std::vector<ContinuationScore> continuations;
+  PromptLogprobs prompt_logprobs;  // empty where not asked for
   RequestTimes times;
   std::int64_t truncated_prompt_tokens = 0;  // oldest ids left out to fit the context
   std::int64_t cached_prompt_tokens = 0;     // taken from the prefix cache

@@ -42,6 +42,7 @@ class CpuExecutor : public Executor {
   CpuExecutor& operator=(CpuExecutor&&) = delete;
 
   [[nodiscard]] std::int64_t max_rows() const override;
+  [[nodiscard]] bool takes_logit_bias() const override { return true; }
   void run(const Batch& batch, std::span<LogitResult> results) override;
 
   [[nodiscard]] std::int64_t weight_bytes() const;  // of all ranks

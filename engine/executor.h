@@ -18,6 +18,8 @@ class Executor {
 
   /// Rows that one step may hold.
   [[nodiscard]] virtual std::int64_t max_rows() const = 0;
+  /// Whether SamplingParams::logit_bias is heeded; sequences that have one are refused otherwise.
+  [[nodiscard]] virtual bool takes_logit_bias() const = 0;
   /// Runs one step; results[i] answers batch.queries[i]. REQUIRES: 0 < rows <= max_rows(), as many
   /// results as queries. Throws: Error(kEnvironment) when the device or a rank is lost.
   virtual void run(const Batch& batch, std::span<LogitResult> results) = 0;

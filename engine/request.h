@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace assay::engine {
@@ -37,9 +38,12 @@ struct SamplingParams {
   double top_p = 1;
   double min_p = 0;
   std::uint64_t seed = 0;
-  std::int64_t max_tokens = 256;
+  std::int64_t max_tokens = 256;  // at least 1, or 0 to have the prompt's log-probabilities alone
   std::vector<std::string> stop;  // cut from the text together with what follows
   bool ignore_eos = false;        // for benchmarks of fixed length
+  /// Added to the logits before a token is chosen; log-probabilities stay the model's own. Finite,
+  /// each id once.
+  std::vector<std::pair<TokenId, float>> logit_bias;
 };
 
 struct Request {
@@ -48,6 +52,7 @@ struct Request {
   PromptInput prompt;
   SamplingParams sampling;
   int logprobs = -1;  // >= 0: log-probability of each generated token and that many best
+  bool prompt_logprobs = false;  // the same of each prompt token; with `logprobs` >= 0 alone
   std::vector<std::string> continuations;  // not empty: score these, generate nothing
 };
 

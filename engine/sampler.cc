@@ -53,6 +53,18 @@ std::vector<Candidate> filtered(std::span<const float> logits, const LogitStats&
   return candidates;
 }
 
+/// The choice from logits with the request's bias on them.
+TokenId sample_biased(std::span<const float> logits, const CpuKernels& kernels,
+                      const LogitQuery& query) {
+  std::vector<float> biased(logits.begin(), logits.end());
+  for (const auto& [id, bias] : query.sampling->logit_bias) {
+    biased[static_cast<std::size_t>(id)] += bias;
+  }
+  const LogitStats stats =
+      kernels.logit_stats(biased.data(), static_cast<std::int64_t>(biased.size()));
+  return sample_token(biased, stats, *query.sampling, query.key, query.position);
+}
+
 }  // namespace
 
 float sampling_uniform(const RandomKey& key, std::int64_t position) {
@@ -109,8 +121,11 @@ LogitResult answer_query(std::span<const float> logits, const CpuKernels& kernel
     result.target_logprobs.push_back(static_cast<double>(logits[static_cast<std::size_t>(id)]) -
                                      stats.log_sum_exp);
   }
-  if (query.sampling == nullptr) return result;
-  result.chosen = sample_token(logits, stats, *query.sampling, query.key, query.position);
+  if (query.sampling != nullptr) {
+    result.chosen = query.sampling->logit_bias.empty()
+                        ? sample_token(logits, stats, *query.sampling, query.key, query.position)
+                        : sample_biased(logits, kernels, query);
+  }
   if (query.top >= 0) result.logprob = token_logprob(logits, stats, result.chosen, query.top);
   return result;
 }

@@ -12,7 +12,7 @@ namespace {
 /// Tokens that a sequence may come to at most.
 std::int64_t work(const Sequence& sequence) { return sequence.prompt_tokens + sequence.max_tokens; }
 
-/// All requests are known beforehand: those that share their first page stand together, so that the
+/// Of sequences known together: those that share their first page stand together, so that the
 /// prefix is computed once and used while it is there, and what may take longest begins first, so
 /// that no long one is left alone at the end.
 void order(std::vector<std::unique_ptr<Sequence>>& sequences) {
@@ -35,14 +35,14 @@ void order(std::vector<std::unique_ptr<Sequence>>& sequences) {
 }  // namespace
 
 Scheduler::Scheduler(Executor& executor, PagePool& pool, std::int64_t max_sequences,
-                     bool prefix_cache)
+                     bool prefix_cache, SequenceEvents events)
     : executor_(executor),
       pool_(pool),
       max_sequences_(std::min(max_sequences, executor.max_rows())),
-      prefix_cache_(prefix_cache) {}
+      prefix_cache_(prefix_cache),
+      events_(std::move(events)) {}
 
-void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
-                    const SequenceEvents& events) {
+void Scheduler::add(std::vector<std::unique_ptr<Sequence>> sequences) {
   for (auto& sequence : sequences) {
     if (prefix_cache_) {
       PagePool::PageKey key;
@@ -54,29 +54,42 @@ void Scheduler::run(std::vector<std::unique_ptr<Sequence>> sequences,
   }
   order(sequences);
   for (auto& sequence : sequences) waiting_.push_back(std::move(sequence));
-  bool stopped = false;
-  while (!stopped && (!waiting_.empty() || !running_.empty())) {
-    admit_waiting();
-    ASSAY_CHECK(!running_.empty(), "a sequence that fits the cache was never admitted");
-    const Batch batch = plan_step(events);
-    results_.assign(batch.queries.size(), {});
-    executor_.run(batch, results_);
-    take_results(events);
-    after_step(events);
-    stopped = events.stop && events.stop();
+}
+
+bool Scheduler::step() {
+  if (waiting_.empty() && running_.empty()) return false;
+  admit_waiting();
+  ASSAY_CHECK(!running_.empty(), "a sequence that fits the cache was never admitted");
+  const Batch batch = plan_step();
+  results_.assign(batch.queries.size(), {});
+  executor_.run(batch, results_);
+  take_results();
+  after_step();
+  return true;
+}
+
+void Scheduler::drop(std::uint64_t owner) {
+  const auto is_owned = [&](const auto& sequence) { return sequence->owner == owner; };
+  for (auto& sequence : running_) {
+    if (is_owned(sequence)) release(*sequence);
   }
+  std::erase_if(running_, is_owned);
+  std::erase_if(waiting_, is_owned);
+}
+
+void Scheduler::clear() {
   for (auto& sequence : running_) release(*sequence);
   running_.clear();
   waiting_.clear();
   pending_.clear();
 }
 
-void Scheduler::take_results(const SequenceEvents& events) {
+void Scheduler::take_results() {
   for (std::size_t i = 0; i < results_.size(); ++i) {
     const LogitRow& row = logit_rows_[i];
     Sequence& sequence = *row.sequence;
     if (sequence.failed) continue;
-    const auto next = events.on_result(sequence, row.position, results_[i]);
+    const auto next = events_.on_result(sequence, row.position, results_[i]);
     const bool generates = row.position + 1 >= sequence.prompt_tokens;
     if (next) {
       sequence.ids.push_back(*next);
@@ -132,19 +145,22 @@ bool Scheduler::admit(Sequence& sequence) {
 }
 
 void Scheduler::admit_waiting() {
-  constexpr std::size_t kLookAhead = 64;  // past sequences that wait for a page of a running one
+  constexpr std::size_t kLookAhead = 64;  // past sequences that wait for pages
+  constexpr int kMostOvertakings = 1024;  // then room is left to gather for the one that waits
   for (std::size_t i = 0; i < std::min(waiting_.size(), kLookAhead);) {
     if (static_cast<std::int64_t>(running_.size()) >= max_sequences_) return;
-    if (admit(*waiting_[i])) {
-      running_.push_back(std::move(waiting_[i]));
-      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-    } else {
+    if (!admit(*waiting_[i])) {
+      if (waiting_[i]->overtaken >= kMostOvertakings) return;
       ++i;
+      continue;
     }
+    running_.push_back(std::move(waiting_[i]));
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::size_t before = 0; before < i; ++before) ++waiting_[before]->overtaken;
   }
 }
 
-Batch Scheduler::plan_step(const SequenceEvents& events) {
+Batch Scheduler::plan_step() {
   Batch batch;
   planned_.clear();
   logit_rows_.clear();
@@ -156,22 +172,21 @@ Batch Scheduler::plan_step(const SequenceEvents& events) {
       const bool generates = sequence->computed >= sequence->prompt_tokens;
       if (generates != generating || budget == 0) continue;
       const std::int64_t rows = std::min(length - sequence->computed, budget);
-      add_rows(batch, *sequence, rows, events);
+      add_rows(batch, *sequence, rows);
       budget -= rows;
     }
   }
   return batch;
 }
 
-void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows,
-                         const SequenceEvents& events) {
+void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows) {
   const auto first_row = static_cast<std::int64_t>(batch.ids.size());
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t position = sequence.computed + r;
     batch.ids.push_back(sequence.ids[static_cast<std::size_t>(position)]);
     batch.positions.push_back(position);
     if (position >= sequence.first_logit) {
-      batch.queries.push_back(events.query(sequence, position));
+      batch.queries.push_back(events_.query(sequence, position));
       batch.queries.back().row = first_row + r;
       logit_rows_.push_back({&sequence, position});
     }
@@ -192,7 +207,7 @@ void Scheduler::publish_full_pages(Sequence& sequence) {
   }
 }
 
-void Scheduler::after_step(const SequenceEvents& events) {
+void Scheduler::after_step() {
   for (const Planned& planned : planned_) {
     planned.sequence->computed += planned.rows;
     publish_full_pages(*planned.sequence);
@@ -208,7 +223,7 @@ void Scheduler::after_step(const SequenceEvents& events) {
       continue;
     }
     release(sequence);
-    events.on_done(sequence);
+    events_.on_done(sequence);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }

@@ -5,22 +5,25 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "engine/generator.h"
 
 namespace assay::engine {
 
+class PromptEncoder;
+
 /// Names a request of one session; never used twice.
 using RequestHandle = std::uint64_t;
 
 /// What newly became visible of one answer.
 struct Delta {
-  std::string_view text;             // valid UTF-8, beyond what may still become a stop string
-  std::span<const TokenId> ids;      // empty where a server does not tell them
-  std::int64_t tokens = 0;           // how many tokens this is; a server may send several at once
+  std::string_view text;         // valid UTF-8, beyond what may still become a stop string
+  std::span<const TokenId> ids;  // empty where a server does not tell them
+  std::int64_t tokens = 0;       // how many tokens this is; a server may send several at once
   std::span<const TokenLogprob> logprobs;  // one per token where asked for
-  std::int64_t at_ns = 0;            // monotonic clock, when it was known here
+  std::int64_t at_ns = 0;                  // monotonic clock, when it was known here
 };
 
 /// Takes what becomes of one request. Called on the session's own thread, never from `submit`
@@ -38,11 +41,16 @@ class Session {
  public:
   virtual ~Session() = default;  // drops what is in flight, and joins
   [[nodiscard]] virtual const ModelInfo& info() const = 0;
+  /// The model's tokenizer and chat format, where they are known here; else null. Any thread.
+  [[nodiscard]] virtual const PromptEncoder* encoder() const { return nullptr; }
   /// Queues a request. From any thread. The listener is kept until its last call has returned.
   virtual RequestHandle submit(Request request, std::shared_ptr<Listener> listener) = 0;
   /// Stops work on a request, whose listener hears nothing more once the session has seen this.
   /// From any thread; a handle that is done or unknown is ignored.
   virtual void cancel(RequestHandle handle) = 0;
+  /// Why the engine as a whole is lost, so that every request ends with that error; "" while it is
+  /// not. From any thread.
+  [[nodiscard]] virtual std::string lost() const { return {}; }
 };
 
 /// A session of the model that `options.model` names. Errors as `make_generator`.

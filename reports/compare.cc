@@ -224,7 +224,7 @@ TaskComparison compare_task(const store::Store& store, const store::RunTaskRecor
   keep_common(a, b, out, options);
   check_prompts(store, a, b, out.task);
   count_changes(a, b, out);
-  const MetricFrame frame = make_frame(a);
+  const MetricFrame frame = make_frame(a, options.cluster);
   out.items = std::ssize(frame.items);
   for (const MetricItem& item : frame.items) {
     out.clusters = std::max<std::int64_t>(out.clusters, item.cluster + 1);

@@ -17,6 +17,7 @@ struct CompareOptions {
   double alpha = 0.05;
   double power = 0.8;
   bool common_items = false;   // pair what both have, instead of refusing runs of different items
+  ClusterBy cluster = ClusterBy::kSource;
   std::size_t max_flips = 20;  // listed with their responses, for each task
 };
 

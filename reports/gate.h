@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,7 @@ GateReport check_gates(const store::Store& store, const store::RunRecord& baseli
 Json gate_json(const GateReport& report);
 std::string gate_text(const GateReport& report);
 std::string gate_markdown(const GateReport& report);
-std::string gate_junit(const GateReport& report);
+/// One test suite for each report.
+std::string gate_junit(std::span<const GateReport> reports);
 
 }  // namespace assay::reports

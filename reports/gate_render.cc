@@ -1,6 +1,8 @@
 // A gate's verdict as JSON, text, Markdown and JUnit XML.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/text.h"
 #include "reports/gate.h"
 
@@ -106,26 +108,33 @@ std::string gate_markdown(const GateReport& report) {
   return out;
 }
 
-std::string gate_junit(const GateReport& report) {
-  std::string cases;
-  std::size_t failures = 0;
-  std::size_t errors = 0;
-  std::size_t skipped = 0;
-  for (const GateResult& result : report.results) {
-    failures += is_failure(result) ? 1 : 0;
-    errors += is_error(result) ? 1 : 0;
-    skipped += is_skipped(result) ? 1 : 0;
-    cases += testcase(result);
+std::string gate_junit(std::span<const GateReport> reports) {
+  std::string suites;
+  std::array<std::size_t, 4> all{};
+  const auto counts = [](const std::array<std::size_t, 4>& n) {
+    return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", n[0], n[1],
+                       n[2], n[3]);
+  };
+  for (const GateReport& report : reports) {
+    std::array<std::size_t, 4> own{report.results.size(), 0, 0, 0};
+    std::string cases;
+    for (const GateResult& result : report.results) {
+      own[1] += is_failure(result) ? 1 : 0;
+      own[2] += is_error(result) ? 1 : 0;
+      own[3] += is_skipped(result) ? 1 : 0;
+      cases += testcase(result);
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] += own[i];
+    suites += fmt::format(
+        "  <testsuite name=\"assay gate\" {0}>\n    <properties><property name=\"candidate\" "
+        "value=\"{1}\"/><property name=\"baseline\" value=\"{2}\"/></properties>\n{3}"
+        "  </testsuite>\n",
+        counts(own), xml(report.candidate), xml(report.baseline), cases);
   }
-  const std::string counts =
-      fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
-                  report.results.size(), failures, errors, skipped);
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"assay\" {0}>\n"
-      "  <testsuite name=\"assay gate\" {0}>\n    <properties><property name=\"candidate\" "
-      "value=\"{1}\"/><property name=\"baseline\" value=\"{2}\"/></properties>\n{3}"
-      "  </testsuite>\n</testsuites>\n",
-      counts, xml(report.candidate), xml(report.baseline), cases);
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"assay\" {}>\n{}"
+      "</testsuites>\n",
+      counts(all), suites);
 }
 
 }  // namespace assay::reports

@@ -12,7 +12,7 @@ TaskData load_task_data(const store::Store& store, const store::RunTaskRecord& t
   return {task, store.load_scores(task.row), store.load_items(task.row)};
 }
 
-MetricFrame make_frame(const TaskData& data) {
+MetricFrame make_frame(const TaskData& data, ClusterBy by) {
   std::vector<std::int64_t> scored;
   MetricFrame frame;
   for (const store::ScoreRow& row : data.scores.rows) {
@@ -29,8 +29,9 @@ MetricFrame make_frame(const TaskData& data) {
   for (const auto& [row, item] : data.items) {
     if (!std::binary_search(scored.begin(), scored.end(), row)) continue;
     const auto group = groups.emplace(item.group, static_cast<std::uint32_t>(groups.size())).first;
+    const std::string& source = by == ClusterBy::kGroup ? item.group : item.cluster;
     const auto cluster =
-        clusters.emplace(item.cluster, static_cast<std::uint32_t>(clusters.size())).first;
+        clusters.emplace(source, static_cast<std::uint32_t>(clusters.size())).first;
     frame.items.push_back({row, group->second, cluster->second});
   }
   frame.clustered = clusters.size() < frame.items.size();

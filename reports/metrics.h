@@ -31,7 +31,11 @@ struct MetricFrame {
   std::int64_t unscored = 0;  // responses left out
   bool clustered = false;     // some cluster has several items
 };
-MetricFrame make_frame(const TaskData& data);
+/// What counts as one independent observation: an item's source (itself, but for MGSM's problems
+/// and the like), or its whole group (MMLU's subjects, MGSM's languages), which asks whether a
+/// change would be seen on other groups too.
+enum class ClusterBy { kSource, kGroup };
+MetricFrame make_frame(const TaskData& data, ClusterBy by = ClusterBy::kSource);
 
 struct MetricResult {
   Estimate estimate;

@@ -86,6 +86,7 @@ class Implementation : public CudaExecutor {
   }
 
   std::int64_t max_rows() const override { return plan_.max_rows; }
+  bool takes_logit_bias() const override { return false; }  // tokens are chosen on the device
 
   CudaDescription description() const override {
     return {.device = plan_.device,

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/cuda/devices.h"
+#include "engine/roofline.h"
 
 namespace assay::engine {
 
@@ -23,5 +24,7 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& /*config*/,
                                                  const CudaPlan& /*plan*/, int /*threads*/) {
   throw_input("--device cuda: {}", gpu_report().problem);
 }
+
+Roofline measure_gpu_roofline() { throw_environment("{}", gpu_report().problem); }
 
 }  // namespace assay::engine

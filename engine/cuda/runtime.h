@@ -127,6 +127,7 @@ class Stream {
 /// Asynchronous on `stream`; host memory should be pinned.
 void copy_to_device(CudaStream stream, void* to, const void* from, std::size_t bytes);
 void copy_to_host(CudaStream stream, void* to, const void* from, std::size_t bytes);
+void copy_on_device(CudaStream stream, void* to, const void* from, std::size_t bytes);
 void fill_bytes(CudaStream stream, void* to, int value, std::size_t bytes);
 
 /// A point in a stream's work, for times and for waiting.

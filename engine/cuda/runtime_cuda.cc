@@ -142,6 +142,9 @@ void copy_to_device(CudaStream stream, void* to, const void* from, std::size_t b
 void copy_to_host(CudaStream stream, void* to, const void* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copy from the GPU");
 }
+void copy_on_device(CudaStream stream, void* to, const void* from, std::size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy on the GPU");
+}
 void fill_bytes(CudaStream stream, void* to, int value, std::size_t bytes) {
   check(cudaMemsetAsync(to, value, bytes, stream), "filling GPU memory");
 }

@@ -1,326 +1,186 @@
 #include "engine/generators/local.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <optional>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <variant>
 
-#include "base/digest.h"
-#include "base/error.h"
-#include "base/log.h"
-#include "base/random.h"
-#include "base/text.h"
-#include "engine/checkpoint.h"
-#include "engine/cpu_executor.h"
-#include "engine/cuda/cuda_executor.h"
-#include "engine/generators/answer.h"
-#include "engine/prompt_encoder.h"
-#include "engine/scheduler.h"
-#include "engine/shapes.h"
-#include "engine/weight_sources.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "engine/generators/local_model.h"
+#include "engine/generators/request_loop.h"
 
 namespace assay::engine {
 namespace {
 
-constexpr std::string_view kDummy = "dummy:";
-constexpr std::int64_t kStepRows = 256;      // tokens in one step
-constexpr std::int64_t kDefaultBatch = 64;   // sequences at once
 constexpr std::size_t kRequestBlock = 1024;  // requests prepared at a time
-constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
-constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
 
-std::int64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  std::int64_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
-  }
-  return std::int64_t{1} << 62;
-}
-
-std::string gibibytes(std::int64_t bytes) {
-  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
-}
-
-/// Tokens for random weights: bytes, and a word for every other id.
-class DummyTokenizer : public Tokenizer {
+/// Sends a completion on under the number of its request.
+class NumberedListener : public Listener {
  public:
-  explicit DummyTokenizer(std::int64_t vocab) : Tokenizer(make_table(vocab)) {}
-
- protected:
-  void encode_plain(std::string_view text, std::vector<TokenId>& out) const override {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c));
+  NumberedListener(std::size_t index, const CompletionSink& sink, bool& go_on)
+      : index_(index), sink_(sink), go_on_(go_on) {}
+  void on_delta(const Delta&) override {}
+  void on_done(Completion completion) override {
+    if (go_on_) go_on_ = sink_(index_, std::move(completion));
   }
 
  private:
-  static TokenTable make_table(std::int64_t vocab) {
-    TokenTable table;
-    for (std::int64_t id = 0; id < vocab; ++id) {
-      table.bytes.push_back(id < 256 ? std::string(1, static_cast<char>(id))
-                                     : fmt::format(" {}", id));
-    }
-    return table;
-  }
+  std::size_t index_;
+  const CompletionSink& sink_;
+  bool& go_on_;
 };
-
-/// What is known of a model before its weights are loaded.
-struct Opened {
-  std::string name;
-  ModelConfig config;
-  std::optional<Checkpoint> checkpoint;  // nothing for random weights
-  LoadedTokenizer tokenizer;
-};
-
-Opened open_model(const std::string& model) {
-  Opened out;
-  if (model.starts_with(kDummy)) {
-    out.name = model;
-    out.config = known_shape(std::string_view(model).substr(kDummy.size()));
-    out.tokenizer.tokenizer = std::make_unique<DummyTokenizer>(out.config.vocab);
-    out.tokenizer.digest = sha256_hex(model);
-    return out;
-  }
-  const std::filesystem::path folder = model;
-  out.checkpoint.emplace(Checkpoint::open(folder));
-  out.config = out.checkpoint->config();
-  out.tokenizer = load_tokenizer(folder);
-  check_tokenizer_fits(out.config, out.tokenizer);
-  out.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
-  if (out.name.empty()) {
-    out.name = std::filesystem::absolute(folder).lexically_normal().parent_path().filename();
-  }
-  return out;
-}
-
-struct Limits {
-  std::int64_t context = 0;
-  std::int64_t batch = 0;
-  std::int64_t pages = 0;
-};
-
-/// Of all ranks.
-std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options) {
-  std::int64_t bytes = 0;
-  for (int rank = 0; rank < options.tp; ++rank) {
-    bytes +=
-        KvCache::page_bytes({.layers = config.layers,
-                             .kv_heads = make_partition(config, options.tp, rank).kv_heads.size(),
-                             .head_dim = config.head_dim},
-                            find_kv_type(options.kv));
-  }
-  return bytes;
-}
-
-Limits plan_memory(const Opened& opened, const EngineOptions& options,
-                   const PrecisionSetting& setting) {
-  Limits limits;
-  limits.context = options.max_context > 0 ? options.max_context : opened.config.max_position;
-  if (limits.context > opened.config.max_position) {
-    throw_input("{}: --max-context {} is beyond the model's {} positions", opened.name,
-                limits.context, opened.config.max_position);
-  }
-  limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
-  const std::int64_t page = page_bytes(opened.config, options);
-  const std::int64_t available = available_memory();
-  const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
-  const std::int64_t least = weights + page + kReserveBytes;
-  if (least > available) {
-    throw_environment(
-        "{}: needs {} for weights in {} and {} for a page of keys and values, {} are free; a "
-        "smaller "
-        "model, another precision or more memory would do",
-        opened.name, gibibytes(weights), setting.name, gibibytes(page), gibibytes(available));
-  }
-  const std::int64_t budget = std::min(kMostKvBytes, (available - weights - kReserveBytes) * 3 / 4);
-  limits.pages =
-      std::min(limits.batch * one_sequence + 64, std::max<std::int64_t>(1, budget / page));
-  const std::int64_t fits = limits.pages * kPageTokens;
-  if (fits < limits.context) {
-    log_warning("{}: keys and values of {} tokens fit the memory, the context is cut to that",
-                opened.name, fits);
-    limits.context = fits;
-  }
-  return limits;
-}
-
-/// The model on one kind of device, ready to run steps.
-struct Backend {
-  std::unique_ptr<Executor> executor;
-  Limits limits;
-  ModelInfo info;  // device, arithmetic and bytes of weights
-};
-
-Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                    int threads) {
-  Backend out;
-  out.limits = plan_memory(opened, options, find_setting(options.precision));
-  auto executor =
-      std::make_unique<CpuExecutor>(opened.config, source,
-                                    CpuExecutorOptions{.setting = &find_setting(options.precision),
-                                                       .kv = find_kv_type(options.kv),
-                                                       .ranks = options.tp,
-                                                       .threads = threads,
-                                                       .context = out.limits.context,
-                                                       .pages = out.limits.pages,
-                                                       .max_rows = kStepRows});
-  out.info.weight_bytes = executor->weight_bytes();
-  out.info.device = "cpu";
-  out.info.arithmetic = "cpu-1";
-  out.info.detail.set("kernels", executor->kernels().name);
-  out.executor = std::move(executor);
-  return out;
-}
-
-Backend cuda_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                     int threads) {
-  if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
-  CudaOptions cuda{.max_batch = options.max_batch, .context = options.max_context};
-  // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
-  if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
-    cuda.gemm = kernels;
-    if (cuda.gemm == "exact") cuda.attention = "exact";
-  }
-  const PrecisionSetting& setting = find_setting(options.precision);
-  const KvType kv = find_kv_type(options.kv);
-  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
-  auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
-  const CudaDescription description = executor->description();
-  Backend out;
-  out.limits = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
-  out.info.weight_bytes = description.weight_bytes;
-  out.info.device = "cuda";
-  out.info.arithmetic = description.arithmetic;
-  out.info.detail.set("gpu", description.device);
-  out.executor = std::move(executor);
-  return out;
-}
-
-bool wants_cuda(const EngineOptions& options) {
-  if (options.device == "cuda") return true;
-  if (options.device == "cpu") return false;
-  if (options.device != "auto") {
-    throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
-  }
-  return options.tp == 1 && cuda_usable();
-}
-
-Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
-  const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
-  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
-  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
-  opened.checkpoint->check_unchanged();
-  return backend;
-}
 
 class LocalGenerator : public Generator {
  public:
-  LocalGenerator(Opened opened, const EngineOptions& options)
-      : options_(options),
-        tokenizer_(std::move(opened.tokenizer)),
-        stop_ids_(stop_ids_for(opened.config, *tokenizer_.tokenizer)),
-        encoder_(*tokenizer_.tokenizer,
-                 chat_choice(tokenizer_, !opened.checkpoint.has_value(), options),
-                 options.chat_date) {
-    const int threads = options.threads > 0 ? options.threads : usable_cores();
-    backend_ = make_backend(opened, options, threads);
-    limits_ = backend_.limits;
-    pool_ = std::make_unique<PagePool>(limits_.pages);
-    scheduler_ = std::make_unique<Scheduler>(*backend_.executor, *pool_, limits_.batch,
-                                             options.prefix_cache);
-    describe(opened, threads);
-  }
+  explicit LocalGenerator(std::unique_ptr<LocalModel> model)
+      : model_(std::move(model)), loop_(*model_) {}
 
-  const ModelInfo& info() const override { return info_; }
+  const ModelInfo& info() const override { return model_->info; }
 
   void run(std::span<const Request> requests, const CompletionSink& sink) override {
+    // Whatever ends this call leaves nothing in flight behind.
+    struct Clearing {
+      RequestLoop& loop;
+      ~Clearing() { loop.clear(); }
+    };
+    const Clearing clearing{loop_};
     bool go_on = true;
     for (std::size_t first = 0; go_on && first < requests.size(); first += kRequestBlock) {
-      const std::size_t count = std::min(kRequestBlock, requests.size() - first);
-      go_on = run_block(requests.subspan(first, count), first, sink);
+      const std::size_t end = std::min(first + kRequestBlock, requests.size());
+      std::vector<IncomingRequest> block;
+      for (std::size_t i = first; i < end; ++i) {
+        block.push_back({.handle = i,
+                         .request = requests[i],
+                         .listener = std::make_shared<NumberedListener>(i, sink, go_on),
+                         .submitted_ns = monotonic_ns()});
+      }
+      loop_.submit(std::move(block));
+      while (go_on && loop_.step()) {
+      }
     }
   }
 
  private:
-  static ChatChoice chat_choice(const LoadedTokenizer& tokenizer, bool dummy,
-                                const EngineOptions& options) {
-    const bool plain = dummy && options.chat_format == "auto";
-    return choose_chat_format(plain ? "plain" : options.chat_format, tokenizer);
-  }
+  std::unique_ptr<LocalModel> model_;
+  RequestLoop loop_;
+};
 
-  void describe(const Opened& opened, int threads) {
-    info_ = std::move(backend_.info);
-    info_.name = opened.name;
-    info_.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
-    info_.tokenizer_digest = tokenizer_.digest;
-    info_.parameters = opened.config.parameter_count();
-    info_.context = limits_.context;
-    info_.setting = find_setting(options_.precision).name;
-    info_.kv = options_.kv;
-    info_.detail.set("ranks", options_.tp);
-    info_.detail.set("chat", encoder_.chat().reason);
-    info_.detail.set("kv_pages", limits_.pages);
-  }
+class LocalSession : public Session {
+ public:
+  explicit LocalSession(std::unique_ptr<LocalModel> model)
+      : model_(std::move(model)), loop_(*model_), thread_([this] { work(); }) {}
 
-  bool run_block(std::span<const Request> requests, std::size_t first, const CompletionSink& sink) {
-    bool go_on = true;
-    std::vector<Answer> answers;
-    answers.reserve(requests.size());
-    std::vector<std::unique_ptr<Sequence>> sequences;
-    const AnswerContext context{.encoder = &encoder_,
-                                .stop_ids = stop_ids_,
-                                .context = limits_.context,
-                                .truncate = options_.long_prompts == "truncate"};
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      answers.emplace_back(requests[i], context);
-      for (auto& sequence : answers.back().begin()) {
-        sequence->owner = i;
-        sequences.push_back(std::move(sequence));
-      }
-      if (answers.back().done() && go_on) go_on = sink(first + i, answers.back().take());
+  ~LocalSession() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
     }
-    if (!go_on) return false;
-    scheduler_->run(std::move(sequences),
-                    {.query =
-                         [&](const Sequence& sequence, std::int64_t position) {
-                           return answers[sequence.owner].query(sequence, position);
-                         },
-                     .on_result =
-                         [&](Sequence& sequence, std::int64_t position, const LogitResult& result) {
-                           return answers[sequence.owner].on_result(sequence, position, result);
-                         },
-                     .on_done =
-                         [&](Sequence& sequence) {
-                           Answer& answer = answers[sequence.owner];
-                           answer.on_done(sequence);
-                           if (answer.done() && go_on)
-                             go_on = sink(first + sequence.owner, answer.take());
-                         },
-                     .stop = [&] { return !go_on; }});
-    return go_on;
+    wake_.notify_one();
+    thread_.join();
+  }
+  LocalSession(const LocalSession&) = delete;
+  LocalSession& operator=(const LocalSession&) = delete;
+  LocalSession(LocalSession&&) = delete;
+  LocalSession& operator=(LocalSession&&) = delete;
+
+  const ModelInfo& info() const override { return model_->info; }
+  const PromptEncoder* encoder() const override { return model_->encoder.get(); }
+
+  RequestHandle submit(Request request, std::shared_ptr<Listener> listener) override {
+    RequestHandle handle = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      handle = ++last_handle_;
+      inbox_.emplace_back(IncomingRequest{.handle = handle,
+                                          .request = std::move(request),
+                                          .listener = std::move(listener),
+                                          .submitted_ns = monotonic_ns()});
+    }
+    wake_.notify_one();
+    return handle;
   }
 
-  EngineOptions options_;
-  LoadedTokenizer tokenizer_;
-  std::vector<TokenId> stop_ids_;
-  PromptEncoder encoder_;
-  Limits limits_;
-  Backend backend_;
-  std::unique_ptr<PagePool> pool_;
-  std::unique_ptr<Scheduler> scheduler_;
-  ModelInfo info_;
+  void cancel(RequestHandle handle) override {
+    {
+      const std::lock_guard lock(mutex_);
+      inbox_.emplace_back(handle);
+    }
+    wake_.notify_one();
+  }
+
+  std::string lost() const override {
+    const std::lock_guard lock(mutex_);
+    return lost_;
+  }
+
+ private:
+  using Message = std::variant<IncomingRequest, RequestHandle>;  // the latter is to be cancelled
+
+  /// What came in; waits for it where nothing is in flight. Nothing when the session ends.
+  bool receive(std::vector<Message>& messages, bool busy) {
+    std::unique_lock lock(mutex_);
+    if (!busy) wake_.wait(lock, [this] { return stop_ || !inbox_.empty(); });
+    messages.swap(inbox_);
+    return !stop_;
+  }
+
+  void work() {
+    bool busy = false;
+    std::vector<Message> messages;
+    while (receive(messages, busy)) {
+      try {
+        for (Message& message : messages) handle(message);
+        busy = lost_.empty() && loop_.step();
+      } catch (const std::exception& error) {
+        lose(error.what());
+        busy = false;
+      }
+      messages.clear();
+    }
+    loop_.clear();
+  }
+
+  void handle(Message& message) {
+    if (const auto* handle = std::get_if<RequestHandle>(&message)) {
+      loop_.cancel(*handle);
+      return;
+    }
+    std::vector<IncomingRequest> one;
+    one.push_back(std::move(std::get<IncomingRequest>(message)));
+    loop_.submit(std::move(one));
+    if (!lost_.empty()) loop_.fail(lost_);
+  }
+
+  void lose(const std::string& reason) {
+    {
+      const std::lock_guard lock(mutex_);
+      lost_ = reason;
+    }
+    loop_.fail(reason);
+  }
+
+  std::unique_ptr<LocalModel> model_;
+  RequestLoop loop_;          // of the thread
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::vector<Message> inbox_;
+  RequestHandle last_handle_ = 0;
+  bool stop_ = false;
+  std::string lost_;  // written by the thread alone
+  std::thread thread_;
 };
 
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  (void)find_setting(options.precision);
-  (void)find_kv_type(options.kv);
-  return std::make_unique<LocalGenerator>(open_model(options.model), options);
+  return std::make_unique<LocalGenerator>(load_local_model(options));
+}
+
+std::unique_ptr<Session> make_local_session(const EngineOptions& options) {
+  return std::make_unique<LocalSession>(load_local_model(options));
 }
 
 }  // namespace assay::engine

@@ -1,15 +1,15 @@
-// The built-in engine as a Generator: a checkpoint folder or random weights, on the CPU.
+// The built-in engine as a Generator and as a Session.
 #pragma once
 
 #include <memory>
 
 #include "engine/generator.h"
+#include "engine/session.h"
 
 namespace assay::engine {
 
-/// Loads `options.model` (a folder or "dummy:NAME").
-/// Throws: Error(kInput) for a model, setting or option that cannot be used; Error(kEnvironment)
-/// when the memory it needs is not there, before anything is loaded.
+/// `options.model` is a folder or "dummy:NAME". Throws: as `load_local_model`.
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options);
+std::unique_ptr<Session> make_local_session(const EngineOptions& options);
 
 }  // namespace assay::engine

@@ -175,7 +175,9 @@ class Statistics(unittest.TestCase):
     def test_early_stopping_fails_a_clear_regression_and_saves_most_of_it(self):
         self.convert_gsm8k()
         base = self.run_suite("175b_verification", "--branch", "main", "--revision", "aaa")["runs"][0]["run"]
-        result = self.run_suite("6b_finetuning", "--gate", "branch:main", "--branch", "work", codes=(1,))
+        files = [self.path / "run.xml", self.path / "run.md"]
+        result = self.run_suite("6b_finetuning", "--gate", "branch:main", "--branch", "work",
+                                "--junit", files[0], "--summary", files[1], codes=(1,))
         gate = result["gates"][0]
         self.assertEqual((gate["baseline"], gate["verdict"], gate["exit_code"]), (base, "fail", 1))
         task = gate["comparison"]["tasks"][0]
@@ -191,6 +193,7 @@ class Statistics(unittest.TestCase):
         self.assertEqual(again, gate)
         self.assertEqual(xml.etree.ElementTree.parse(junit).getroot().get("failures"), "1")
         self.assertIn("saved", summary.read_text())
+        self.assertEqual([file.read_text() for file in files], [junit.read_text(), summary.read_text()])
         # Whose truth is known: the whole candidate.
         full = self.run_suite("6b_finetuning", "--branch", "work")["runs"][0]["run"]
         truth = document("compare", base, full, "--db", self.db)["tasks"][0]["metrics"][0]["difference"]

@@ -95,5 +95,22 @@ TEST(Sampler, ANotANumberInTheLogitsIsSeen) {
   }
 }
 
+TEST(Sampler, ABiasDecidesTheChoiceAndLeavesLogProbabilitiesAlone) {
+  const CpuKernels& kernels = cpu_kernels();
+  for (const double temperature : {0.0, 1.0}) {
+    SamplingParams sampling{.temperature = temperature};
+    const LogitResult plain = answer_query(kLogits, kernels, {.sampling = &sampling, .top = 5});
+    sampling.logit_bias = {{4, 100.0F}};
+    const LogitResult forced = answer_query(kLogits, kernels, {.sampling = &sampling, .top = 5});
+    EXPECT_EQ(forced.chosen, 4);
+    EXPECT_EQ(forced.argmax, 1);
+    EXPECT_EQ(forced.logprob.top, plain.logprob.top);
+    EXPECT_EQ(forced.logprob.logprob, plain.logprob.top.back().second);
+  }
+  SamplingParams sampling;
+  sampling.logit_bias = {{1, -100.0F}, {3, -100.0F}};
+  EXPECT_EQ(answer_query(kLogits, kernels, {.sampling = &sampling}).chosen, 2);
+}
+
 }  // namespace
 }  // namespace assay::engine

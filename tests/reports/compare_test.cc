@@ -18,8 +18,9 @@ using ::testing::HasSubstr;
 class CompareTest : public ::testing::Test {
  protected:
   /// A finished run; '1' in `verdicts` is a correct item, '0' a wrong one, 'u' unscored.
+  /// `items_per_group` above 0 puts that many items into each group.
   store::RunRecord add_run(const std::string& verdicts, store::RunTaskRecord task,
-                           const std::string& prompt = "") {
+                           const std::string& prompt = "", std::size_t items_per_group = 0) {
     const store::RunRecord run =
         store_.load_run(store_.create_run(test::example_run(), std::vector{task}));
     store::RunWriter writer(store_, run.row, run.machine);
@@ -27,6 +28,7 @@ class CompareTest : public ::testing::Test {
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
       samples.push_back(test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1'));
       samples.back().generation.prompt.text += prompt;
+      if (items_per_group > 0) samples.back().item.group = std::to_string(i / items_per_group);
       if (verdicts[i] == 'u') {
         samples.back().score =
             store::ScoreRecord{.verdict = store::Verdict::kUnscored, .reason = "sandbox"};
@@ -70,6 +72,19 @@ TEST_F(CompareTest, TenLostItemsGiveTheExactMcNemarP) {
   EXPECT_NEAR(metric.p, 2.0 / 1024, 1e-15);
   EXPECT_EQ(metric.method, "exact McNemar");
   EXPECT_NEAR(metric.standard_error, std::sqrt(0.25 * 0.75 / 39), 1e-12);
+}
+
+TEST_F(CompareTest, ClusteredByGroupOneBadSubjectIsOneObservation) {
+  const auto a = add_run(std::string(40, '1'), test::example_task(), "", 10);
+  const auto b = add_run(std::string(8, '0') + std::string(32, '1'), test::example_task(), "", 10);
+  EXPECT_LT(compare_runs(store_, a, b).tasks[0].metrics[0].p, 0.05);
+  const TaskComparison task = compare_runs(store_, a, b, {.cluster = ClusterBy::kGroup}).tasks[0];
+  EXPECT_EQ(task.clusters, 4);
+  const MetricComparison& metric = task.metrics[0];
+  EXPECT_EQ(metric.method, "clustered t");
+  EXPECT_DOUBLE_EQ(metric.difference, -0.2);
+  EXPECT_NEAR(metric.standard_error, 0.2, 1e-12);  // of -0.8, 0, 0, 0: s = 0.4, over sqrt(4)
+  EXPECT_NEAR(metric.p, 0.3910, 1e-4);             // t = -1 with 3 degrees of freedom
 }
 
 TEST_F(CompareTest, RefusesOtherDataProtocolPromptsAndItemsByName) {
@@ -141,7 +156,7 @@ TEST_F(CompareTest, GateVerdictsFollowTheirRule) {
   EXPECT_THAT(verdict(good).results[0].reason, HasSubstr("identical"));
   const GateReport lost = verdict(std::string(40, '0') + std::string(360, '1'));
   EXPECT_EQ(lost.exit_code(), ExitCode::kGateFailed);
-  EXPECT_THAT(gate_junit(lost), HasSubstr("<failure type=\"regression\""));
+  EXPECT_THAT(gate_junit({&lost, 1}), HasSubstr("<failure type=\"regression\""));
   GateReport few = verdict("000" + std::string(397, '1'));
   EXPECT_EQ(few.verdict(), GateVerdict::kInconclusive);
   EXPECT_EQ(few.exit_code(), ExitCode::kOk);

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "reports/hypothesis.h"
 #include "base/special_functions.h"
+#include "reports/hypothesis.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::reports {
@@ -74,6 +74,15 @@ void check_group(const Json& v) {
   EXPECT_NEAR(macro.value, v.at("macro").as_double(), kClose);
   EXPECT_NEAR(standard_error(macro, clusters_of(items)).value,
               v.at("independent_macro_stderr").as_double(), kClose);
+}
+
+TEST(MacroEstimate, GroupsOfOneClusterEachGiveTheSpreadOfTheirMeans) {
+  const std::vector<ItemValue> items = {{1, 1, 0, 0}, {1, 1, 0, 0}, {0, 1, 1, 1},
+                                        {1, 1, 1, 1}, {0, 1, 2, 2}, {0, 1, 2, 2}};
+  const Estimate macro = macro_estimate(items);
+  EXPECT_DOUBLE_EQ(macro.value, 0.5);
+  const std::vector<double> means = {1, 0.5, 0};
+  EXPECT_NEAR(standard_error(macro, clusters_of(items)).value, plain_standard_error(means), 1e-15);
 }
 
 void check_clusters(const Json& v) {

@@ -74,6 +74,9 @@ void copy_to_device(CudaStream /*stream*/, void* to, const void* from, std::size
 void copy_to_host(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);
 }
+void copy_on_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
 void fill_bytes(CudaStream /*stream*/, void* to, int value, std::size_t bytes) {
   std::memset(to, value, bytes);
 }

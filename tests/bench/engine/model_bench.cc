@@ -12,6 +12,7 @@
 
 #include "engine/generator.h"
 #include "engine/ops/memory.h"
+#include "engine/roofline.h"
 
 namespace assay::engine {
 namespace {
@@ -77,35 +78,17 @@ void prefill(benchmark::State& state, const std::string& precision) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-/// A cache line, read in as few instructions as the base instruction set has.
-using Line = std::uint64_t __attribute__((vector_size(64)));
-
-/// Adds up lines [begin, end), fetching 4 KiB ahead.
-std::uint64_t sum_lines(const Line* begin, const Line* end) {
-  Line sums[4] = {};
-  for (const Line* line = begin; line < end; line += 4) {
-    for (int i = 0; i < 4; ++i) {
-      __builtin_prefetch(line + 64 + i);
-      sums[i] ^= line[i];
-    }
-  }
-  const Line all = (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
-  return all[0] ^ all[7];
-}
-
 /// Reads a block that no cache holds, on the benchmark's threads.
 void read_bandwidth(benchmark::State& state) {
   constexpr std::size_t kBytes = std::size_t{1} << 30;
   LargeBuffer buffer(kBytes);
   std::memset(buffer.data(), 1, kBytes);
-  const auto* lines = buffer.as<Line>();
-  constexpr std::size_t kShare = kBytes / sizeof(Line) / kThreads;
+  constexpr std::size_t kShare = kBytes / kThreads;
   std::atomic<std::uint64_t> sink{0};
   for (auto _ : state) {
     std::vector<std::thread> threads;
     for (std::size_t t = 0; t < kThreads; ++t) {
-      threads.emplace_back(
-          [&, t] { sink += sum_lines(lines + t * kShare, lines + (t + 1) * kShare); });
+      threads.emplace_back([&, t] { sink += read_block({buffer.data() + t * kShare, kShare}); });
     }
     for (std::thread& thread : threads) thread.join();
   }

@@ -56,7 +56,6 @@ struct Answers {
 Answers answer(Executor& executor, std::int64_t pages, const std::vector<Ask>& all,
                std::int64_t batch, bool prefix) {
   PagePool pool(pages);
-  Scheduler scheduler(executor, pool, batch, prefix);
   std::vector<std::unique_ptr<Sequence>> sequences;
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto sequence = std::make_unique<Sequence>();
@@ -71,25 +70,27 @@ Answers answer(Executor& executor, std::int64_t pages, const std::vector<Ask>& a
   out.of.resize(all.size());
   std::vector<std::int64_t> left(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) left[i] = all[i].generate;
-  scheduler.run(std::move(sequences),
-                {.query =
-                     [&](const Sequence& sequence, std::int64_t position) {
-                       const Ask& ask = all[sequence.owner];
-                       return LogitQuery{.sampling = &ask.sampling,
-                                         .key = {.seed = 5, .request = sequence.owner},
-                                         .position = position,
-                                         .targets = ask.targets,
-                                         .top = ask.top};
-                     },
-                 .on_result = [&](Sequence& sequence, std::int64_t position,
-                                  const LogitResult& result) -> std::optional<TokenId> {
-                   out.of[sequence.owner].push_back(result);
-                   if (position + 1 < sequence.prompt_tokens) return std::nullopt;
-                   if (--left[sequence.owner] == 0) return std::nullopt;
-                   return result.chosen;
-                 },
-                 .on_done = [](Sequence&) {},
-                 .stop = {}});
+  Scheduler scheduler(executor, pool, batch, prefix,
+                      {.query =
+                           [&](const Sequence& sequence, std::int64_t position) {
+                             const Ask& ask = all[sequence.owner];
+                             return LogitQuery{.sampling = &ask.sampling,
+                                               .key = {.seed = 5, .request = sequence.owner},
+                                               .position = position,
+                                               .targets = ask.targets,
+                                               .top = ask.top};
+                           },
+                       .on_result = [&](Sequence& sequence, std::int64_t position,
+                                        const LogitResult& result) -> std::optional<TokenId> {
+                         out.of[sequence.owner].push_back(result);
+                         if (position + 1 < sequence.prompt_tokens) return std::nullopt;
+                         if (--left[sequence.owner] == 0) return std::nullopt;
+                         return result.chosen;
+                       },
+                       .on_done = [](Sequence&) {}});
+  scheduler.add(std::move(sequences));
+  while (scheduler.step()) {
+  }
   return out;
 }
 

@@ -1,0 +1,254 @@
+#include "suites/bench/load.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "suites/interrupt.h"
+
+namespace assay::suites {
+namespace {
+
+class LoadRun;
+
+/// Collects the times of one request.
+class TimingListener : public engine::Listener {
+ public:
+  TimingListener(std::shared_ptr<LoadRun> run, std::int64_t scheduled_ns, bool chunks)
+      : run_(std::move(run)), keep_chunks_(chunks) {
+    timing_.scheduled_ns = scheduled_ns;
+  }
+
+  void set_sent(std::int64_t at_ns) {
+    const std::lock_guard lock(mutex_);
+    timing_.sent_ns = at_ns;
+  }
+  void on_delta(const engine::Delta& delta) override;
+  void on_done(engine::Completion completion) override;
+  /// The timing as it stands; what is reported later is ignored.
+  RequestTiming take() {
+    const std::lock_guard lock(mutex_);
+    run_ = nullptr;
+    return std::move(timing_);
+  }
+
+ private:
+  std::mutex mutex_;  // guards all: a request may be given up while it answers
+  std::shared_ptr<LoadRun> run_;
+  bool keep_chunks_;
+  RequestTiming timing_;
+};
+
+/// One run. The dispatching thread and the session's thread share it under one lock. A late report
+/// may outlive the call of run_load: once `stopped_` is set, nothing outside is touched any more.
+class LoadRun : public std::enable_shared_from_this<LoadRun> {
+ public:
+  LoadRun(engine::Session& session, const RequestMaker& make, const LoadPlan& plan,
+          LoadClock& clock)
+      : session_(session), make_(make), plan_(plan), clock_(clock) {}
+
+  LoadResult run() {
+    const bool open = plan_.arrivals == Arrivals::kPoisson || plan_.arrivals == Arrivals::kConstant;
+    if (open) {
+      run_open();
+    } else {
+      run_slots(plan_.arrivals == Arrivals::kBurst ? plan_.requests : plan_.concurrency);
+    }
+    drain();
+    return result();
+  }
+
+  /// A request is over: its slot takes the next one. On the session's thread.
+  void finished(std::int64_t at_ns) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    --in_flight_;
+    if (!waiting_.empty()) {
+      Waiting next = std::move(waiting_.front());
+      waiting_.pop_front();
+      send(std::move(next.first), next.second);
+    } else if (plan_.arrivals == Arrivals::kClosed && more(at_ns)) {
+      engine::Request request = make_(std::ssize(listeners_));
+      send(std::move(request), add_listener(at_ns));
+    }
+    if (in_flight_ == 0) clock_.wake();
+  }
+
+ private:
+  using Waiting = std::pair<engine::Request, std::shared_ptr<TimingListener>>;
+
+  // The following are called under the lock.
+
+  [[nodiscard]] bool more(std::int64_t now_ns) const {
+    return (plan_.requests == 0 || std::ssize(listeners_) < plan_.requests) && now_ns < stop_ns_;
+  }
+
+  std::shared_ptr<TimingListener> add_listener(std::int64_t scheduled_ns) {
+    listeners_.push_back(
+        std::make_shared<TimingListener>(shared_from_this(), scheduled_ns, plan_.keep_chunks));
+    last_start_ns_ = scheduled_ns;
+    return listeners_.back();
+  }
+
+  void send(engine::Request request, const std::shared_ptr<TimingListener>& listener) {
+    ++in_flight_;
+    listener->set_sent(clock_.now_ns());
+    handles_.push_back(session_.submit(std::move(request), listener));
+  }
+
+  // The following are called by the dispatching thread.
+
+  void begin() {
+    begin_ns_ = clock_.now_ns();
+    stop_ns_ = plan_.duration_s > 0 ? begin_ns_ + static_cast<std::int64_t>(plan_.duration_s * 1e9)
+                                    : INT64_MAX;
+    last_start_ns_ = begin_ns_;
+  }
+
+  void run_open() {
+    constexpr double kForever = 1e9;  // seconds: the number of requests ends it
+    const std::vector<std::int64_t> schedule = arrival_schedule(
+        plan_.arrivals, plan_.rate_per_s, plan_.duration_s > 0 ? plan_.duration_s : kForever,
+        plan_.requests, plan_.seed);
+    std::optional<engine::Request> next;
+    if (!schedule.empty()) next = make_(0);
+    begin();
+    for (std::size_t i = 0; i < schedule.size() && !interrupted(); ++i) {
+      const std::int64_t due = begin_ns_ + schedule[i];
+      clock_.sleep_until(due);
+      if (interrupted()) break;
+      dispatch(std::move(*next), due);
+      // The next request is made while there is time, not when it is due.
+      if (i + 1 < schedule.size()) next = make_(static_cast<std::int64_t>(i) + 1);
+    }
+  }
+
+  void dispatch(engine::Request request, std::int64_t due_ns) {
+    const std::lock_guard lock(mutex_);
+    const std::shared_ptr<TimingListener> listener = add_listener(due_ns);
+    if (plan_.most_in_flight > 0 && in_flight_ >= plan_.most_in_flight) {
+      waiting_.emplace_back(std::move(request), listener);
+    } else {
+      send(std::move(request), listener);
+    }
+  }
+
+  /// Fills the slots; each answer starts the next request of a closed loop.
+  void run_slots(std::int64_t slots) {
+    std::vector<engine::Request> first;
+    for (std::int64_t i = 0; i < slots && (plan_.requests == 0 || i < plan_.requests); ++i) {
+      first.push_back(make_(i));
+    }
+    const std::lock_guard lock(mutex_);
+    begin();
+    std::vector<std::shared_ptr<TimingListener>> listeners;
+    for (std::size_t i = 0; i < first.size(); ++i) listeners.push_back(add_listener(begin_ns_));
+    for (std::size_t i = 0; i < first.size(); ++i) send(std::move(first[i]), listeners[i]);
+  }
+
+  [[nodiscard]] bool idle() {
+    const std::lock_guard lock(mutex_);
+    return in_flight_ == 0 && waiting_.empty();
+  }
+
+  [[nodiscard]] std::int64_t drain_deadline() {
+    const std::lock_guard lock(mutex_);
+    const bool goes_on = plan_.arrivals == Arrivals::kClosed && stop_ns_ != INT64_MAX;
+    const std::int64_t last = goes_on ? std::max(stop_ns_, last_start_ns_) : last_start_ns_;
+    return last + static_cast<std::int64_t>(plan_.drain_s * 1e9);
+  }
+
+  void drain() {
+    // A closed loop goes on starting requests meanwhile: the deadline moves with the last one.
+    for (;;) {
+      const std::int64_t deadline = drain_deadline();
+      clock_.wait(deadline, [&] { return idle(); });
+      if (idle() || interrupted() || deadline == drain_deadline()) break;
+    }
+    std::vector<engine::RequestHandle> open;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+      if (in_flight_ > 0) open = handles_;
+    }
+    for (const engine::RequestHandle handle : open) session_.cancel(handle);  // done: ignored
+  }
+
+  LoadResult result() {
+    LoadResult out{.begin_ns = begin_ns_,
+                   .last_start_ns = last_start_ns_,
+                   .end_ns = clock_.now_ns(),
+                   .interrupted = interrupted()};
+    for (const auto& listener : listeners_) out.requests.push_back(listener->take());
+    return out;
+  }
+
+  engine::Session& session_;
+  const RequestMaker& make_;
+  const LoadPlan& plan_;
+  LoadClock& clock_;
+  std::int64_t begin_ns_ = 0;
+  std::int64_t stop_ns_ = INT64_MAX;  // set before the first request is sent
+  std::mutex mutex_;                  // guards everything below until stopped_
+  std::vector<std::shared_ptr<TimingListener>> listeners_;
+  std::vector<engine::RequestHandle> handles_;
+  std::deque<Waiting> waiting_;
+  std::int64_t in_flight_ = 0;
+  std::int64_t last_start_ns_ = 0;
+  bool stopped_ = false;
+};
+
+void TimingListener::on_delta(const engine::Delta& delta) {
+  const std::lock_guard lock(mutex_);
+  if (run_ == nullptr || delta.tokens <= 0) return;
+  if (timing_.first_ns == 0) timing_.first_ns = delta.at_ns;
+  timing_.last_ns = delta.at_ns;
+  timing_.output_tokens += delta.tokens;
+  if (keep_chunks_) timing_.chunks.push_back({delta.at_ns, delta.tokens});
+}
+
+void TimingListener::on_done(engine::Completion completion) {
+  std::shared_ptr<LoadRun> run;
+  std::int64_t ended = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (run_ == nullptr) return;
+    run = run_;
+    RequestTiming& t = timing_;
+    if (completion.finish_reason == engine::FinishReason::kError) {
+      t.outcome = RequestOutcome::kError;
+      t.error = std::move(completion.error);
+    } else {
+      t.outcome = RequestOutcome::kDone;
+    }
+    // The engine's own count and times where it tells them: text may be held back for a while.
+    if (!completion.ids.empty()) t.output_tokens = std::ssize(completion.ids);
+    if (completion.times.first_ns > 0) t.first_ns = completion.times.first_ns;
+    if (completion.times.last_ns > 0) t.last_ns = completion.times.last_ns;
+    if (t.last_ns == 0) t.last_ns = t.sent_ns;
+    t.input_tokens = std::ssize(completion.prompt_ids);
+    t.cached_tokens = completion.cached_prompt_tokens;
+    ended = t.last_ns;
+  }
+  run->finished(ended);
+}
+
+}  // namespace
+
+LoadResult run_load(engine::Session& session, const RequestMaker& make, const LoadPlan& plan,
+                    LoadClock& clock) {
+  const bool open = plan.arrivals == Arrivals::kPoisson || plan.arrivals == Arrivals::kConstant;
+  ASSAY_CHECK(plan.requests > 0 || plan.duration_s > 0, "a load without an end");
+  ASSAY_CHECK(!open || plan.rate_per_s > 0, "an open loop without a rate");
+  ASSAY_CHECK(open || plan.arrivals == Arrivals::kBurst || plan.concurrency > 0, "no slots");
+  LoadResult out = std::make_shared<LoadRun>(session, make, plan, clock)->run();
+  if (const std::string lost = session.lost(); !lost.empty()) throw_environment("{}", lost);
+  return out;
+}
+
+}  // namespace assay::suites
