@@ -9,7 +9,7 @@ import torch.nn.functional as F
 class Config:
     vocab: int = 3072
     hidden: int = 256
-    layers: int = 5
+    layers: int = 4
     heads: int = 8
     kv_heads: int = 2
     head_dim: int = 32
