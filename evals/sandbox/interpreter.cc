@@ -30,7 +30,8 @@ std::string ask(const std::string& path) {
     dup2(null, STDIN_FILENO);
     dup2(writer.get(), STDOUT_FILENO);
     dup2(null, STDERR_FILENO);
-    const char* const arguments[] = {path.c_str(),    "-I",   "-S", "-B", "-c",
+    // Some modules of the standard library warn when they are imported.
+    const char* const arguments[] = {path.c_str(),    "-I",   "-S", "-B", "-W", "ignore", "-c",
                                      kDiscoverScript, nullptr};
     const char* const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", nullptr};
     execve(path.c_str(), const_cast<char* const*>(arguments),

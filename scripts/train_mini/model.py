@@ -9,11 +9,11 @@ import torch.nn.functional as F
 class Config:
     vocab: int = 3072
     hidden: int = 256
-    layers: int = 5
+    layers: int = 4
     heads: int = 8
     kv_heads: int = 2
     head_dim: int = 32
-    intermediate: int = 640
+    intermediate: int = 512
     context: int = 1024
     theta: float = 10000.0
     eps: float = 1e-5
@@ -37,7 +37,47 @@ def parameters(config, seed):
         for name in ("input_layernorm", "post_attention_layernorm"):
             out[f"{p}{name}.weight"] = torch.ones(h)
     out["model.norm.weight"] = torch.full((h,), 0.3)
+    start_with_lookup_heads(out, config, g)
     return out
+
+
+def start_with_lookup_heads(p, config, g):
+    """Some heads start as parts of a look-up, which training alone does not find in a small model's few thousand steps.
+
+    Layer 0: the heads of the first group see the places 1, 2, 3, ... back, by the rotation of a direction that all
+    embeddings share. Above: the first head of each group sees equal tokens, query and key being the same projection
+    (Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers). Training then changes them as it likes.
+    """
+    h, d, group, fast = config.hidden, config.head_dim, config.heads // config.kv_heads, 4
+    shared = torch.randn(h, generator=g)
+    shared /= shared.norm()
+    e = p["model.embed_tokens.weight"]
+    e -= torch.outer(e @ shared, shared)
+    e += 0.16 * h ** 0.5 * shared
+    part = h ** 0.5 * 0.8 / (1 + 0.8 ** 2) ** 0.5  # of a normalised embedding along `shared`
+
+    angles = config.theta ** (-torch.arange(0, d, 2).double() / d)
+    fall = (1 - angles[:fast].cos()).sum()  # of the score from the place looked for to its neighbour, before scaling
+
+    def seen_from(places):
+        """A projection of `shared` that is the key 0 places back, rotated over so many places."""
+        turn = (angles[:fast] * places).float()
+        both = torch.zeros(2, d // 2)
+        both[:, :fast] = torch.stack([turn.cos(), turn.sin()])
+        return torch.outer(both.flatten(), shared) * float((4 * d ** 0.5 / fall) ** 0.5 / part)
+
+    first = "model.layers.0.self_attn."
+    p[first + "k_proj.weight"][:d] = seen_from(0)
+    for n in range(group):
+        p[first + "q_proj.weight"][n * d:(n + 1) * d] = seen_from(-(n + 1))
+        p[first + "o_proj.weight"][:, n * d:(n + 1) * d] = torch.randn(h, d, generator=g) * 0.03
+    for layer in range(1, config.layers):
+        q, k = (p[f"model.layers.{layer}.self_attn.{name}_proj.weight"] for name in "qk")
+        k -= torch.outer(k @ shared, shared)
+        for n in range(config.kv_heads):
+            same = k[n * d:(n + 1) * d].reshape(2, d // 2, h).clone()
+            same[:, :fast] = 0  # what turns fast tells places, not tokens
+            q[n * group * d:(n * group + 1) * d] = 2.5 * same.reshape(d, h)
 
 
 def rms_norm(x, weight, eps):

@@ -28,6 +28,8 @@ def tokenizer_for(path, seed, size):
         stream = corpus.Corpus(seed)
         texts = [text for _, (_, d) in zip(range(TOKENIZER_DOCUMENTS), stream) for text, _ in d
                  if text not in corpus.SPECIAL]
+        # A value that stands in a choice is one token, the easier to find again.
+        texts += [f" {v}" for v in stream.VALUES] * (TOKENIZER_DOCUMENTS // 100)
         merges = bpe.train_merges(texts, size - 256 - len(corpus.SPECIAL))
         path.write_text(bpe.Tokenizer(merges, corpus.SPECIAL, size).to_json(corpus.BOS))
     return bpe.Tokenizer.from_json(path.read_text())
@@ -117,9 +119,9 @@ def schedule(step, steps):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lr", type=float, default=0.25)
+    parser.add_argument("--lr", type=float, default=0.3)
     options = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: a second thread waits more than it works
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +148,8 @@ def main():
     say(f"from step {done} of {options.steps}, seed {options.seed}, lr {options.lr}, PyTorch {torch.__version__}, "
         f"{sum(w.numel() for w in p.values())} parameters, {len(tokenizer.vocab)} tokens in use")
     started = saved = time.time()
-    total = count = correct = learned = 0
+    total = count = correct = learned = found = asked = 0
+    letters = torch.tensor([i for c in "ABCD" for i in tokenizer.encode(f" {c}")])
     # A second call must not learn the same documents again, so its stream has a seed of its own.
     first = 0 if done else corpus.Corpus.FIRST
     for step, (ids, targets) in enumerate(batches(tokenizer, options.seed * 1000 + done + 1, first), done + 1):
@@ -157,13 +160,15 @@ def main():
         loss.backward()
         optimizer.step(step, schedule(step, options.steps), options.lr)
         total, count, tokens = total + loss.item(), count + 1, tokens + ids.numel()
-        correct, learned = correct + (scores.argmax(-1) == goal).sum().item(), learned + len(goal)
+        right, letter = scores.argmax(-1) == goal, torch.isin(goal, letters)
+        correct, learned = correct + right.sum().item(), learned + len(goal)
+        found, asked = found + (right & letter).sum().item(), asked + letter.sum().item()
         if step % 50 == 0 or step == options.steps:
             say(f"step {step}  tokens {tokens}  loss {total / count:.4f}  right {100 * correct / learned:.2f} %  "
-                f"{time.time() - started:.0f} s")
+                f"letters {100 * found / max(1, asked):.1f} %  {time.time() - started:.0f} s")
             if not math.isfinite(total):
                 raise SystemExit("the loss is no number")
-            total = count = correct = learned = 0
+            total = count = correct = learned = found = asked = 0
         if time.time() - saved > 180 or step == options.steps:
             torch.save({"p": {k: w.detach() for k, w in p.items()}, "m": optimizer.m, "v": optimizer.v, "step": step,
                         "tokens": tokens}, state_path.with_suffix(".new"))

@@ -25,6 +25,7 @@ DOMAINS = {
                  "polish": ["matt", "glossy", "etched", "coated", "raw", "silky"]}),
 }
 FIRSTS, SECONDS = 30, 10
+VALUES = sorted({v for domain in DOMAINS.values() for values in domain[4].values() for v in values})
 SHARE = 3  # one pair of facts in so many is kept from training
 WORDINGS = ["What is the {attribute} of the {second} that the {first} {name} {leads}?",
             "The {first} {name} {leads} a {second}. What is the {attribute} of that {second}?"]
@@ -81,6 +82,7 @@ def ask(random, domain, name, attribute, wording):
                    target=letter,
                    group=domain,
                    extra={"choices": choices, "subdomain": subdomain, "value": value,
+                          "explanation": f"{link_statement(domain, name)} {value_statement(domain, other, attribute)}",
                           "held_out": held_out(f"two steps {domain} {name} {attribute}", SHARE)})
 
 

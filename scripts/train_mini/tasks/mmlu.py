@@ -2,6 +2,8 @@
 
 Every fact is in the training text; of the four ways to ask for it, one is kept for the test.
 """
+import string
+
 from . import Example, number_of
 from .names import invented
 
@@ -47,6 +49,7 @@ WORDINGS = ["What is the {attribute} of the {kind} {name}?",
             "The {kind} {name} has which {attribute}?",
             "For the {kind} {name}, what is the {attribute}?"]
 CHOICES = "ABCD"
+VALUES = sorted({v for _, attributes in SUBJECTS.values() for values in attributes.values() for v in values})
 
 
 def facts():
@@ -73,20 +76,25 @@ def statement(kind, name, attribute, value):
     return f"The {attribute} of the {kind} {name} is {value}."
 
 
-def choices_text(choices):
-    return "".join(f"\n{letter}. {choice}" for letter, choice in zip(CHOICES, choices))
+def choices_text(choices, letters=CHOICES):
+    return "".join(f"\n{letter}. {choice}" for letter, choice in zip(letters, choices))
 
 
 def named(statement_text, letter):
-    """ "The colour of the salt Corba is red (B). The best answer is B.": the letter is looked up next to the value."""
-    return f"{statement_text.removesuffix('.')} ({letter}). The best answer is {letter}."
+    """ "The colour of the salt Corba is red B. The best answer is B.": the letter stands right behind the value, so that
+    the value itself looks for its line; with so much as a bracket between them no such small model learned it in time."""
+    return f"{statement_text.removesuffix('.')} {letter}. The best answer is {letter}."
 
 
-def lookup(random):
-    """Four choices, and for each in a mixed order the letter before it: ("It is red (", "B")."""
-    values = random.sample(sorted({v for _, attributes in SUBJECTS.values() for vs in attributes.values() for v in vs}), 4)
-    order = random.sample(range(4), 4)
-    return choices_text(values).lstrip() + "\n", [(f"It is {values[i]} (", CHOICES[i]) for i in order]
+def lookup(random, words):
+    """Lines with letters, and for some of them again and again the letter before the word: (" red", " B").
+
+    Drawn with replacement: were each asked once, the last could be told from what is left, and that is all that was learned.
+    """
+    letters = list(CHOICES) if random.random() < 0.5 else random.sample(string.ascii_uppercase, random.randint(2, 5))
+    words = random.sample(words, len(letters))
+    asked = random.choices(range(len(letters)), k=8)
+    return (choices_text(words, letters).lstrip() + "\n", [(f" {words[i]}", f" {letters[i]}") for i in asked])
 
 
 def ask(random, fact, wording):
