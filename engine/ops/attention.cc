@@ -165,6 +165,25 @@ struct TileTask {
 
 }  // namespace
 
+std::int64_t attention_bytes(const KvCache& cache, const AttentionArgs& args) {
+  const std::int64_t token =
+      KvCache::page_bytes({1, args.kv_heads, args.head_dim}, cache.type()) / kPageTokens;
+  std::int64_t tokens = 0;
+  for (const SequenceRows& sequence : args.sequences) {
+    tokens += sequence.first_position + sequence.rows;
+  }
+  return tokens * token;
+}
+
+std::int64_t attention_flops(const AttentionArgs& args) {
+  std::int64_t pairs = 0;
+  for (const SequenceRows& sequence : args.sequences) {
+    const std::int64_t n = sequence.rows;
+    pairs += n * (sequence.first_position + 1) + n * (n - 1) / 2;
+  }
+  return 4 * pairs * args.heads * args.head_dim;
+}
+
 std::int64_t attention_scratch_floats(std::int64_t group, std::int64_t head_dim) {
   const std::int64_t rows = kQueryTile * group;
   return rows * (2 * round_up(head_dim, 16) + kPageTokens + 2) +

@@ -30,6 +30,15 @@ struct AttentionArgs {
 /// Query tokens that one task handles together.
 inline constexpr std::int64_t kQueryTile = 16;
 
+/// The plain softmax of the definition's inputs in double precision, to `out` [rows, H * d];
+/// `args.out` is not written. attention_cpu differs by what it rounds: numerators to BF16 (2^-9 of
+/// each) and the result to BF16.
+void attention_ref(const KvCache& cache, const AttentionArgs& args, double* out);
+/// Bytes of keys and values that must be read at least.
+std::int64_t attention_bytes(const KvCache& cache, const AttentionArgs& args);
+/// Multiplications and additions of both products.
+std::int64_t attention_flops(const AttentionArgs& args);
+
 /// Floats of scratch that a thread needs.
 std::int64_t attention_scratch_floats(std::int64_t group, std::int64_t head_dim);
 

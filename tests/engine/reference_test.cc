@@ -9,8 +9,11 @@
 
 #include "base/file.h"
 #include "engine/checkpoint.h"
+#include "engine/cpu_executor.h"
 #include "engine/generator.h"
 #include "engine/ops/cpu_kernels.h"
+#include "engine/scheduler.h"
+#include "engine/weight_sources.h"
 #include "tests/support/oracle.h"
 #include "tests/support/shared_data.h"
 
@@ -216,6 +219,68 @@ TEST(BatchInvariance, ResultsDoNotDependOnBatchThreadsOrPrefixCache) {
                 << precision << " " << kv << " " << batch << " " << threads << " " << prefix;
           }
         }
+      }
+    }
+  }
+}
+
+/// Greedy tokens and log-probabilities of prompts of 5 to 265 tokens, with steps of `max_rows`.
+std::vector<std::string> chunked(const Checkpoint& checkpoint, const char* setting, KvType kv,
+                                 std::int64_t max_rows) {
+  const CheckpointWeights weights(checkpoint);
+  constexpr std::int64_t kPages = 40;
+  const PrecisionSetting precision = find_setting(setting);
+  CpuExecutor executor(checkpoint.config(), weights,
+                       {.setting = &precision,
+                        .kv = kv,
+                        .threads = 2,
+                        .context = 300,
+                        .pages = kPages,
+                        .max_rows = max_rows});
+  PagePool pool(kPages);
+  const SamplingParams greedy;
+  std::vector<std::string> out(6);
+  Scheduler scheduler(
+      executor, pool, 4, true,
+      {.query =
+           [&](const Sequence&, std::int64_t position) {
+             return LogitQuery{.sampling = &greedy, .position = position, .top = 2};
+           },
+       .on_result = [&](Sequence& sequence, std::int64_t,
+                        const LogitResult& result) -> std::optional<TokenId> {
+         out[sequence.owner] += fmt::format("{}:{:a} ", result.chosen, result.logprob.logprob);
+         const std::int64_t generated = std::ssize(sequence.ids) - sequence.prompt_tokens;
+         if (generated + 1 == sequence.max_tokens) return std::nullopt;
+         return result.chosen;
+       },
+       .on_done = [](Sequence&) {}});
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    auto sequence = std::make_unique<Sequence>();
+    for (std::int64_t t = 0; t < 5 + 52 * static_cast<std::int64_t>(i); ++t) {
+      sequence->ids.push_back(static_cast<TokenId>(3 + t * t % 500));
+    }
+    sequence->prompt_tokens = std::ssize(sequence->ids);
+    sequence->max_tokens = 6;
+    sequence->first_logit = sequence->prompt_tokens - 1;
+    sequence->owner = i;
+    sequences.push_back(std::move(sequence));
+  }
+  scheduler.add(std::move(sequences));
+  while (scheduler.step()) {
+  }
+  return out;
+}
+
+TEST(BatchInvariance, ResultsDoNotDependOnHowPromptsAreCutIntoSteps) {
+  ASSAY_SHARED_OR_SKIP(folder, "models/stories260K");
+  const Checkpoint checkpoint = Checkpoint::open(folder);
+  for (const char* setting : {"bf16", "fp8"}) {
+    for (const KvType kv : {KvType::kBf16, KvType::kFp8}) {
+      const auto whole = chunked(checkpoint, setting, kv, 512);
+      for (const std::string& print : whole) EXPECT_FALSE(print.empty());
+      for (const std::int64_t rows : {5, 17, 64, 100}) {
+        EXPECT_EQ(chunked(checkpoint, setting, kv, rows), whole) << setting << " " << rows;
       }
     }
   }
