@@ -1,5 +1,8 @@
 #include "engine/generator.h"
 
+#include "base/error.h"
+#include "base/text.h"
+
 #include "engine/generators/http/http.h"
 #include "engine/generators/local.h"
 #include "engine/generators/replay.h"
