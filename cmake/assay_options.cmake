@@ -43,3 +43,6 @@ if(ASSAY_SANITIZE)
   endif()
   add_link_options(-fsanitize=${ASSAY_SANITIZE})
 endif()
+if(ASSAY_FUZZ)
+  add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=fuzzer-no-link>)  # coverage of every library
+endif()

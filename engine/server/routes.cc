@@ -269,6 +269,20 @@ ReplyContext Routes::reply_context(const PreparedCall& call, std::string id) con
           .prompts = call.prompts};
 }
 
+Json Routes::identity() const {
+  Json out;
+  out.set("name", info_.name);
+  out.set("digest", info_.digest);
+  out.set("tokenizer_digest", info_.tokenizer_digest);
+  out.set("parameters", info_.parameters);
+  out.set("weight_bytes", info_.weight_bytes);
+  out.set("setting", info_.setting);
+  out.set("kv", info_.kv);
+  out.set("device", info_.device);
+  out.set("arithmetic", info_.arithmetic);
+  return out;
+}
+
 HttpReply Routes::models(const std::string& path) const {
   Json model;
   model.set("id", model_name());
@@ -276,6 +290,7 @@ HttpReply Routes::models(const std::string& path) const {
   model.set("created", started_);
   model.set("owned_by", "assay");
   model.set("max_model_len", info_.context);
+  model.set("assay", identity());
   if (path.starts_with(kModelPrefix)) {
     const std::string name = path.substr(kModelPrefix.size());
     if (name != model_name()) {

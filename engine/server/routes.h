@@ -48,6 +48,8 @@ class Routes {
   void check_token(const HttpRequest& head) const;
   [[nodiscard]] bool is_page(const std::string& path) const;
   [[nodiscard]] EncodedPrompt encode(const PromptInput& prompt, const ApiRequest& api) const;
+  /// What a run stores about its model: by it a client knows the model as its own.
+  [[nodiscard]] Json identity() const;
   [[nodiscard]] HttpReply models(const std::string& path) const;
   [[nodiscard]] HttpReply tokenize(const HttpRequest& request) const;
   [[nodiscard]] HttpReply detokenize(const HttpRequest& request) const;
