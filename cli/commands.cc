@@ -6,6 +6,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   // One line a subcommand, in the order of --help.
   add_run(app, chosen);
   add_report(app, chosen);
+  add_bench(app, chosen);
   add_compare(app, chosen);
   add_gate(app, chosen);
   add_runs(app, chosen);

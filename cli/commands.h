@@ -9,6 +9,7 @@ namespace assay::cli {
 void add_commands(CLI::App& app, Chosen& chosen);
 
 // Each is defined in cli/<name>.cc.
+void add_bench(CLI::App& app, Chosen& chosen);
 void add_compare(CLI::App& app, Chosen& chosen);
 void add_gate(CLI::App& app, Chosen& chosen);
 void add_runs(CLI::App& app, Chosen& chosen);

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 
 namespace assay::cli {
 namespace {
@@ -33,12 +34,12 @@ ExitCode compare(const CompareCommand& command) {
     if (command.json) {
       documents.push_back(reports::comparison_json(comparison));
     } else if (command.format == "markdown") {
-      fmt::print("{}\n", reports::comparison_markdown(comparison));
+      fmt::print("{}\n", escaped_lines(reports::comparison_markdown(comparison)));
     } else if (command.format == "csv") {
       const std::string csv = reports::comparison_csv(comparison);
       fmt::print("{}", i == 1 ? csv : csv.substr(csv.find('\n') + 1));
     } else {
-      fmt::print("{}", reports::comparison_text(comparison));
+      fmt::print("{}", escaped_lines(reports::comparison_text(comparison)));
     }
   }
   if (command.json) {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/bench_common.h"
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -18,6 +19,7 @@
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "engine/generator.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
@@ -161,7 +163,7 @@ suites::ProgressStyle progress_style(const std::string& name) {
 /// The data folder: the option or ASSAY_DATA, else the suite's.
 std::filesystem::path data_folder(const RunArguments& a, const suites::Suite& suite) {
   if (!a.data.empty()) return a.data;
-  if (!suite.data.empty()) return suite.data;
+  if (!suite.data.empty() || suite.tasks.empty()) return suite.data;
   throw_input("{}: no data folder: give --data, ASSAY_DATA or \"data\" in the suite", a.suite);
 }
 
@@ -172,12 +174,7 @@ class FreshStoreGuard {
       : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
   ~FreshStoreGuard() {
     if (existed_ || used_) return;
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-      std::filesystem::path file = path_;
-      file += suffix;
-      std::filesystem::remove(file, code);
-    }
+    store::remove_unused_store(path_);
   }
   FreshStoreGuard(const FreshStoreGuard&) = delete;
   FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;
@@ -204,6 +201,10 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.make_generator = [http = a.http](engine::EngineOptions engine) {
     engine.http = http;
     return engine::make_generator(engine);
+  };
+  options.make_session = [http = a.http](engine::EngineOptions engine) {
+    engine.http = http;
+    return engine::make_session(engine);
   };
   return options;
 }
@@ -254,7 +255,7 @@ Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::Runner
 
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
-  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+  fmt::print("{}  {}  {}\n", run.name, escaped(run.model.name),
              suites::setting_name({.precision = run.setting, .kv = run.kv}));
   for (const suites::TaskSummary& task : tasks) {
     for (const evals::MetricValue& metric : task.aggregate.metrics) {
@@ -283,14 +284,23 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
   for (const suites::RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
     const std::vector<suites::TaskSummary> tasks = suites::summarize(store, run.row);
+    const std::vector<store::BenchCaseRecord> benches = store.load_bench(run.row);
     if (json) {
       runs.push_back(suites::run_json(run, tasks));
+      Json cases{Json::Array{}};
+      for (const store::BenchCaseRecord& bench : benches) {
+        cases.push_back(suites::case_json(run.name, bench));
+      }
+      if (!benches.empty()) runs.as_array().back().set("benches", std::move(cases));
     } else {
       print_text(run, tasks);
+      print_cases(benches);
     }
   }
   if (!json) {
-    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    for (const reports::GateReport& gate : gates) {
+      fmt::print("{}", escaped_lines(reports::gate_text(gate)));
+    }
     return;
   }
   Json document;

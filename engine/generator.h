@@ -32,7 +32,8 @@ struct EngineOptions {
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
   std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
   HttpOptions http;
-  /// Asked a few times a second while servers are waited for; true drops what is in flight.
+  /// Asked between the steps of Generator::run, and a few times a second while servers are waited
+  /// for; true drops what is in flight. Empty: never.
   std::function<bool()> stop_requested;
 };
 

@@ -24,12 +24,22 @@ Json choices_json(const std::vector<ChoiceRecord>& choices) {
   return Json(std::move(out));
 }
 
-void set_score(Json& line, const ScoreRecord& score) {
+/// What scorers measure has a name that ends in "_seconds": it differs between equal runs.
+Json without_times(const Json& detail) {
+  if (!detail.is_object()) return detail;
+  Json out{Json::Object{}};
+  for (const auto& [name, value] : detail.as_object()) {
+    if (!name.ends_with("_seconds")) out.set(name, value);
+  }
+  return out;
+}
+
+void set_score(Json& line, const ScoreRecord& score, bool times) {
   line.set("verdict", verdict_name(score.verdict));
   line.set("value", score.value);
   line.set("answer", score.answer);
   line.set("reason", score.reason);
-  line.set("detail", score.detail);
+  line.set("detail", times ? score.detail : without_times(score.detail));
   Json::Array parts;
   for (const PartRecord& part : score.parts) {
     Json entry;
@@ -130,7 +140,7 @@ Json sample_json(const RunTaskRecord& task, const SampleRecord& sample, bool tim
   line.set("choices", choices_json(g.choices));
   line.set("error", g.error);
   line.set("response_key", g.response_key);
-  if (sample.score) set_score(line, *sample.score);
+  if (sample.score) set_score(line, *sample.score, times);
   if (times) {
     line.set("attempts", g.attempts);
     line.set("cached_tokens", g.cached_tokens);

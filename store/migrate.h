@@ -20,6 +20,11 @@ struct Migration {
 /// Every migration of this program, in order; the first makes an empty file a store.
 std::span<const Migration> all_migrations();
 
+/// Refuses a file whose tables, indices or views are not those that the migrations up to `version`
+/// make, or that has a trigger: a query would run what somebody else wrote. Further tables, views
+/// and indices are nobody's business. Throws: Error(kInput) naming the object.
+void check_schema(Connection& connection, std::int64_t version);
+
 /// Applies what the file lacks, all in one transaction, then checks foreign keys. An older store is
 /// copied to "<file>.v<N>.backup" first.
 void migrate(Connection& connection, std::span<const Migration> migrations);

@@ -35,18 +35,18 @@ constexpr const char* kSelectShort =
 GenerationRecord read_generation(const Query& row) {
   GenerationRecord g;
   g.row = row.integer(0);
-  g.position = row.integer(1);
-  g.repeat = row.integer(2);
-  g.attempts = row.integer(3);
+  g.position = bounded(row.integer(1), kMaxCount, "position");
+  g.repeat = bounded(row.integer(2), kMaxCount, "repeat");
+  g.attempts = bounded(row.integer(3), kMaxCount, "attempts");
   g.response_key = hex_of_bytes(row.bytes(4));
   g.finish_reason = row.text(5);
-  g.prompt_tokens = row.integer(6);
-  g.cached_tokens = row.integer(7);
-  g.output_tokens = row.integer(8);
-  g.scheduled_ns = row.integer(9);
-  g.sent_ns = row.integer(10);
-  g.first_ns = row.integer(11);
-  g.last_ns = row.integer(12);
+  g.prompt_tokens = bounded(row.integer(6), kMaxCount, "prompt_tokens");
+  g.cached_tokens = bounded(row.integer(7), kMaxCount, "cached_tokens");
+  g.output_tokens = bounded(row.integer(8), kMaxCount, "output_tokens");
+  g.scheduled_ns = bounded(row.integer(9), kMaxNanoseconds, "scheduled_ns");
+  g.sent_ns = bounded(row.integer(10), kMaxNanoseconds, "sent_ns");
+  g.first_ns = bounded(row.integer(11), kMaxNanoseconds, "first_ns");
+  g.last_ns = bounded(row.integer(12), kMaxNanoseconds, "last_ns");
   g.prompt.text = row.text(19);
   g.prompt.ids = unpack_ids(row.bytes(20));
   g.text = row.text(21);
@@ -90,6 +90,13 @@ ServedRecord read_served(Connection& connection, std::int64_t generation_row) {
 }
 
 }  // namespace
+
+std::int64_t bounded(std::int64_t value, std::int64_t most, const char* what) {
+  if (value < 0 || value > most) {
+    throw_input("store: {} is {}, which is not between 0 and {}", what, value, most);
+  }
+  return value;
+}
 
 const char* verdict_name(Verdict verdict) {
   constexpr const char* kNames[] = {"correct", "incorrect", "unscored"};

@@ -140,6 +140,9 @@ class RunWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Takes a store away again that holds no run and that nobody else has open; otherwise does
+/// nothing.
+void remove_unused_store(const std::filesystem::path& path);
 /// "model digest, suite": the names whose digests differ or that only one side has; "" when none.
 std::string changed_inputs(const Json& before, const Json& now);
 /// The time as the store writes it: "2026-11-24T10:45:01Z".

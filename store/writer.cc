@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "store/digests.h"
 #include "store/impl.h"
 #include "store/lock.h"
@@ -284,10 +285,16 @@ void RunWriter::finish(RunStatus status, const RunTotals& totals) {
         .with(run_status_name(status), state_->run_row, state_->attempt)
         .run();
     transaction.commit();
-    // One file afterwards, so that it can be copied. Readers may keep it from being complete.
-    SQLite::Statement(connection.db(), "PRAGMA wal_checkpoint(TRUNCATE)").executeStep();
   });
   state_->finished = true;
+  // One file afterwards, so that it can be copied. Readers may keep it from being complete; a full
+  // disk may too, and then the run is finished all the same.
+  try {
+    SQLite::Statement(connection.db(), "PRAGMA wal_checkpoint(TRUNCATE)").executeStep();
+  } catch (const SQLite::Exception& error) {
+    log_warning("{}: all is stored, but in two files, of which {}-wal is one ({})",
+                connection.path().string(), connection.path().string(), error.what());
+  }
 }
 
 }  // namespace assay::store

@@ -1,45 +1,29 @@
 #include "suites/runner.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/point.h"
+#include "suites/point_bench.h"
 #include "suites/records.h"
+#include "suites/space.h"
 
 namespace assay::suites {
 namespace {
 
-/// The newest run of an identity, if there is one.
+/// The run of an identity that was made last, if there is one. By its row: clocks may jump.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
                                const std::string& identity) {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunRecord& run) {
-    return run.identity == identity;
-  });
-  return found == runs.end() ? nullptr : &*found;
-}
-
-bool is_done(const store::RunRecord& run) { return run.status == store::RunStatus::kDone; }
-
-/// A command that was cut short left some points unfinished or not begun; then the finished ones
-/// are kept. When all are finished (or none began), the command means a new measurement of all.
-bool continues_earlier(const Suite& suite, const std::vector<RunPoint>& points,
-                       const std::vector<store::RunRecord>& runs, const RunnerOptions& options) {
-  if (options.fresh) return false;
-  std::size_t done = 0;
-  std::size_t unfinished = 0;
-  for (const RunPoint& point : points) {
-    const store::RunRecord* run = newest(runs, run_identity(suite, point, options));
-    if (run == nullptr) continue;
-    if (is_done(*run)) {
-      done += run->suite_digest == suite.sha256 ? 1 : 0;
-    } else {
-      ++unfinished;
-    }
+  const store::RunRecord* found = nullptr;
+  for (const store::RunRecord& run : runs) {
+    if (run.identity != identity) continue;
+    if (found == nullptr || run.row > found->row) found = &run;
   }
-  return unfinished > 0 || (done > 0 && done < points.size());
+  return found;
 }
 
 Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
@@ -98,8 +82,10 @@ class SuiteRun {
       }
     }
     const std::vector<RunPoint> points = run_points(suite_);
+    warn_if_space_is_short(
+        store_.path(), estimated_store_bytes(tasks_) * static_cast<std::int64_t>(points.size()));
     const std::vector<store::RunRecord> runs = store_.list_runs();
-    const bool resume = continues_earlier(suite_, points, runs, options_);
+    const bool resume = continues_earlier(points, runs);
     std::vector<RunReport> reports;
     for (const RunPoint& point : points) {
       const store::RunRecord* earlier =
@@ -124,14 +110,31 @@ class SuiteRun {
       return report;
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
-    const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
-    report.refused = choose_tasks(*model, point);
-    store::RunRecord run = new_run(point, engine, model->info());
+    // Where nothing is asked, the model is opened once, for its speed alone.
+    std::unique_ptr<engine::Generator> model;
+    std::unique_ptr<engine::Session> session;
+    if (tasks_.empty()) {
+      session = speed_session(engine);
+    } else {
+      model = options_.make_generator(engine);
+      report.refused = choose_tasks(*model, point);
+    }
+    store::RunRecord run = new_run(point, engine, model ? model->info() : session->info());
     const EarlyStopping stopping = early_stopping(run, earlier);
     run = earlier != nullptr ? continued(*earlier, run.inputs) : stored(run);
     report.run = run.name;
     report.model = run.model.name;
-    report.unscored = execute_point(store_, run, *model, kept_, options_, stopping);
+    if (model) report.unscored = execute_point(store_, run, *model, kept_, options_, stopping);
+    model.reset();                           // two models may not fit
+    std::optional<store::RunWriter> writer;  // leaves the run interrupted when it is cut short
+    if (tasks_.empty()) writer.emplace(store_, run.row, run.machine);
+    if (suite_.bench && store_.load_bench(run.row).empty()) {
+      if (!session) session = speed_session(engine);
+      bench_point(store_, run, *session, *suite_.bench);
+    }
+    if (writer) {
+      writer->finish(store::RunStatus::kDone, {.peak_memory_bytes = peak_memory_bytes()});
+    }
     return report;
   }
 
@@ -154,6 +157,37 @@ class SuiteRun {
                   join(refused, ", "));
     }
     return refused;
+  }
+
+  /// No prompt of a measurement is read twice, and looking for that costs time.
+  [[nodiscard]] std::unique_ptr<engine::Session> speed_session(engine::EngineOptions engine) const {
+    engine.prefix_cache = false;
+    return options_.make_session(engine);
+  }
+
+  /// With the suite's measurements of speed, where it has some.
+  [[nodiscard]] bool is_done(const store::RunRecord& run) const {
+    return run.status == store::RunStatus::kDone &&
+           (!suite_.bench || !store_.load_bench(run.row).empty());
+  }
+
+  /// A command that was cut short left some points unfinished or not begun; then the finished ones
+  /// are kept. When all are finished (or none began), the command means a new measurement of all.
+  [[nodiscard]] bool continues_earlier(const std::vector<RunPoint>& points,
+                                       const std::vector<store::RunRecord>& runs) const {
+    if (options_.fresh) return false;
+    std::size_t done = 0;
+    std::size_t unfinished = 0;
+    for (const RunPoint& point : points) {
+      const store::RunRecord* run = newest(runs, run_identity(suite_, point, options_));
+      if (run == nullptr) continue;
+      if (is_done(*run)) {
+        done += run->suite_digest == suite_.sha256 ? 1 : 0;
+      } else {
+        ++unfinished;
+      }
+    }
+    return unfinished > 0 || (done > 0 && done < points.size());
   }
 
   std::vector<store::RunTaskRecord> task_records() const {

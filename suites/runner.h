@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/generator.h"
+#include "engine/session.h"
 #include "evals/benchmark.h"
 #include "store/store.h"
 #include "suites/plan.h"
@@ -37,6 +38,8 @@ struct RunnerOptions {
   std::string revision;
   store::BuildRecord build;
   std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
+  /// For the suite's measurements of speed; may be empty where it has none.
+  std::function<std::unique_ptr<engine::Session>(const engine::EngineOptions&)> make_session;
   /// For a run that is about to be stored, or, with the baseline among its inputs, continued; empty
   /// for no early stopping. Throws: what refuses the run before anything is asked.
   std::function<EarlyStopping(const store::RunRecord&, std::span<const store::RunTaskRecord>)>

@@ -84,6 +84,8 @@ class SuiteParser {
     if (const Json* gates = reader.optional("gates")) suite.gates = *gates;
     (void)reader.optional("baseline");
     (void)reader.optional("on_inconclusive");
+    if (const Json* bench = reader.optional("bench"))
+      suite.bench = parse_suite_bench(*bench, source_);
     models(reader, document, suite);
     tasks(reader, suite);
     reader.finish();
@@ -200,6 +202,7 @@ class SuiteParser {
   }
 
   void tasks(ObjectReader& reader, Suite& suite) const {
+    if (suite.bench && reader.optional("tasks") == nullptr) return;
     const Json& list = reader.required("tasks");
     if (!list.is_array() || list.as_array().empty()) {
       reader.fail(list, "tasks", "must be a list with at least one task");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "suites/suite_bench.h"
 
 namespace assay::suites {
 
@@ -71,7 +72,8 @@ struct Suite {
   std::filesystem::path file;  // as given; relative paths in it start at its folder
   std::filesystem::path data;  // data folder; "" means --data or ASSAY_DATA
   std::vector<SuiteModel> models;
-  std::vector<SuiteTask> tasks;
+  std::vector<SuiteTask> tasks;     // empty where only speed is measured
+  std::optional<SuiteBench> bench;  // measurements of speed after the tasks
   SuiteEngine engine;
   std::uint64_t seed = 0;
   std::int64_t allowed_errors =

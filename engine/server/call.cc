@@ -6,7 +6,7 @@ namespace assay::engine {
 namespace {
 
 /// What may wait for a client that does not read; some thousand tokens.
-constexpr std::size_t kMaxWaitingBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxWaitingBytes = std::size_t{1} << 20;
 
 std::size_t bytes_of(const Delta& delta) {
   std::size_t bytes = sizeof(Piece) + delta.text.size() + delta.ids.size_bytes();

@@ -66,6 +66,38 @@ std::uint64_t fresh_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+/// RFC 4648, section 4; "" for text that is none.
+std::string from_base64(std::string_view text) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  while (text.ends_with('=')) text.remove_suffix(1);
+  for (const char c : text) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return "";
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out += static_cast<char>(bits >> count & 0xff);
+  }
+  return out;
+}
+
+/// The token that a field of Authorization shows: a bearer's, or the password that a browser sends.
+std::string token_of(const std::string& authorization) {
+  constexpr std::string_view kBearer = "bearer ";
+  constexpr std::string_view kBasic = "basic ";
+  const std::string scheme = to_lower_ascii(authorization.substr(0, kBearer.size()));
+  if (scheme == kBearer) return authorization.substr(kBearer.size());
+  if (!scheme.starts_with(kBasic)) return "";
+  const std::string pair = from_base64(trim_ascii(authorization.substr(kBasic.size())));
+  const std::size_t colon = pair.find(':');
+  return colon == std::string::npos ? "" : pair.substr(colon + 1);
+}
+
 }  // namespace
 
 bool is_own_host(const std::string& host, const std::vector<std::string>& names) {
@@ -100,16 +132,13 @@ void Routes::check_host(const std::string& host) const {
 
 void Routes::check_token(const HttpRequest& head) const {
   if (options_.token.empty() || head.path == "/health") return;
-  constexpr std::string_view kScheme = "bearer ";
-  const bool bearer = to_lower_ascii(head.authorization.substr(0, kScheme.size())) == kScheme;
   // Digests, so that the time of the comparison tells nothing of the token.
-  if (bearer &&
-      sha256_hex(head.authorization.substr(kScheme.size())) == sha256_hex(options_.token)) {
-    return;
-  }
+  if (sha256_hex(token_of(head.authorization)) == sha256_hex(options_.token)) return;
   ApiError error(401, head.authorization.empty() ? "no API key was given" : "incorrect API key", "",
                  "invalid_api_key");
-  error.headers.emplace_back("WWW-Authenticate", "Bearer");
+  // A browser asks its user for the token where a page wants one.
+  error.headers.emplace_back("WWW-Authenticate",
+                             is_page(head.path) ? "Basic realm=\"assay\"" : "Bearer");
   throw error;
 }
 
@@ -120,9 +149,7 @@ void Routes::admit(const HttpRequest& head) const {
   for (const Path& known : kPaths) {
     if (known.path == head.path) method = known.method;
   }
-  const bool is_page = std::any_of(pages_.begin(), pages_.end(),
-                                   [&](const PageRoute& page) { return page.path == head.path; });
-  if (is_page || head.path.starts_with(kModelPrefix)) method = "GET";
+  if (is_page(head.path) || head.path.starts_with(kModelPrefix)) method = "GET";
   if (method.empty()) {
     throw ApiError(404, fmt::format("no such path: {}", escaped(head.path, 100)), "", "not_found");
   }
@@ -137,15 +164,17 @@ void Routes::admit(const HttpRequest& head) const {
   }
 }
 
+bool Routes::is_page(const std::string& path) const {
+  return std::any_of(pages_.begin(), pages_.end(),
+                     [&](const PageRoute& page) { return page.path == path; });
+}
+
 std::string Routes::label(const std::string& path) const {
   if (path.starts_with(kModelPrefix)) return "/v1/models";
   for (const Path& known : kPaths) {
     if (known.path == path) return path;
   }
-  for (const PageRoute& page : pages_) {
-    if (page.path == path) return path;
-  }
-  return "other";
+  return is_page(path) ? path : "other";
 }
 
 bool Routes::generates(std::string_view path) {

@@ -46,6 +46,7 @@ class Routes {
  private:
   void check_host(const std::string& host) const;
   void check_token(const HttpRequest& head) const;
+  [[nodiscard]] bool is_page(const std::string& path) const;
   [[nodiscard]] EncodedPrompt encode(const PromptInput& prompt, const ApiRequest& api) const;
   /// What a run stores about its model: by it a client knows the model as its own.
   [[nodiscard]] Json identity() const;

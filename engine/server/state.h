@@ -22,10 +22,10 @@ struct ServerState {
   const ServerOptions options;
   const Routes routes;
   Metrics metrics;
-  boost::asio::io_context io{1};
-  boost::asio::thread_pool workers{2};  // a slow page holds up no prompt
-  std::set<Connection*> connections;    // they remove themselves
+  std::set<Connection*> connections;  // they remove themselves
   bool draining = false;
+  boost::asio::io_context io{1};        // goes before what its coroutines refer to
+  boost::asio::thread_pool workers{2};  // a slow page holds up no prompt
 };
 
 }  // namespace assay::engine

@@ -217,6 +217,20 @@ TEST_F(StoreTest, DeletingARunRemovesItsSamplesAndKeepsTheOthers) {
   EXPECT_TRUE(store.verify(0).problems.empty());
 }
 
+TEST_F(StoreTest, OnlyAStoreWithoutRunsThatNobodyElseHasOpenIsTakenAway) {
+  {
+    const Store store = create();
+    const Store other = Store::open(file(), OpenMode::kReadOnly);
+    remove_unused_store(file());
+    EXPECT_TRUE(std::filesystem::exists(file()));
+  }
+  remove_unused_store(file());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  make_finished();
+  remove_unused_store(file());
+  EXPECT_TRUE(std::filesystem::exists(file()));
+}
+
 TEST_F(StoreTest, AFinishedStoreIsOneFile) {
   make_finished();
   std::vector<std::string> names;

@@ -171,7 +171,8 @@ TEST(Server, ABodyMayWaitForLeave) {
 
 TEST(Server, ATokenIsAskedOfEveryoneButHealthChecks) {
   ScriptedSession session({});
-  RunningServer server(session, {.token = "correct horse battery"});
+  RunningServer server(session, {.token = "correct horse battery"},
+                       {{"/reports", [] { return HttpReply{.body = "page"}; }}});
   EXPECT_EQ(server.ask(get("/health")).status, 200);
   const RawReply none = server.ask(get("/v1/models"));
   EXPECT_EQ(none.status, 401);
@@ -182,6 +183,15 @@ TEST(Server, ATokenIsAskedOfEveryoneButHealthChecks) {
     const std::string field = fmt::format("Authorization: {}\r\n", wrong);
     EXPECT_EQ(server.ask(get("/metrics", field)).status, 401) << wrong;
     EXPECT_EQ(server.ask(post("/v1/completions", kShort, field)).status, 401) << wrong;
+  }
+  // A browser is asked for it where it wants a page: its password is the token.
+  EXPECT_EQ(server.ask(get("/reports")).headers.at("www-authenticate"), "Basic realm=\"assay\"");
+  const auto basic = [](const char* code) {
+    return fmt::format("Authorization: Basic {}\r\n", code);
+  };
+  EXPECT_EQ(server.ask(get("/reports", basic("bWU6Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"))).body, "page");
+  for (const char* code : {"Y29ycmVjdCBob3JzZSBiYXR0ZXJ5", "bWU6Y29ycmVjdA==", "bWU6", "?", ""}) {
+    EXPECT_EQ(server.ask(get("/reports", basic(code))).status, 401) << code;
   }
   const std::string right = "Authorization: bearer correct horse battery\r\n";
   EXPECT_EQ(server.ask(post("/v1/completions", kShort, right)).status, 200);
