@@ -1,6 +1,7 @@
 // What tests of the HTTP client share.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
