@@ -72,18 +72,16 @@ std::vector<engine::TokenId> suite_ids(const QuantizeArguments& a,
                                       engine::choose_chat_format(a.chat_format, opened.tokenizer),
                                       engine::EngineOptions().chat_date);
   std::vector<engine::TokenId> ids;
+  const std::filesystem::path data = a.data.empty() ? suite.data : std::filesystem::path(a.data);
+  std::size_t done = 0;
   for (const suites::SuiteTask& task : suite.tasks) {
-    const suites::PlannedTask planned =
-        suites::plan_task(task, {.data = a.data.empty() ? suite.data : std::filesystem::path(a.data)});
+    ++done;
+    const suites::PlannedTask planned = suites::plan_task(task, {.data = data});
     for (std::size_t i = 0; i < planned.samples.size(); ++i) {
       const auto prompt = encoder.encode(suites::make_request(planned, i, 0, 0).prompt);
       ids.insert(ids.end(), prompt.begin(), prompt.end());
       // Every task has its share of the tokens.
-      if (ids.size() * suite.tasks.size() >=
-          static_cast<std::size_t>(a.tokens) *
-              static_cast<std::size_t>(&task - suite.tasks.data() + 1)) {
-        break;
-      }
+      if (ids.size() * suite.tasks.size() >= static_cast<std::size_t>(a.tokens) * done) break;
     }
   }
   ids.resize(std::min(ids.size(), static_cast<std::size_t>(a.tokens)));
