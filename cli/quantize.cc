@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -13,8 +14,11 @@
 #include "engine/calibrate.h"
 #include "engine/generators/opened_model.h"
 #include "engine/parallel/thread_team.h"
+#include "engine/prompt_encoder.h"
 #include "engine/quantize_checkpoint.h"
 #include "engine/weight_sources.h"
+#include "suites/plan.h"
+#include "suites/suite.h"
 
 namespace assay::cli {
 namespace {
@@ -25,7 +29,9 @@ struct QuantizeArguments {
   std::string model;
   std::string to;
   std::string out;
-  std::string text;
+  std::string text;  // or a suite file
+  std::string data;
+  std::string chat_format = "auto";
   std::string method = "max";
   std::string kv = "none";
   double percentile = 0.9999;
@@ -58,6 +64,30 @@ void print_report(const engine::Calibration& calibration) {
   }
 }
 
+/// Prompts of a suite's tasks, one behind the other, as `assay run` would send them.
+std::vector<engine::TokenId> suite_ids(const QuantizeArguments& a,
+                                       const engine::OpenedModel& opened) {
+  const suites::Suite suite = suites::load_suite(a.text);
+  const engine::PromptEncoder encoder(*opened.tokenizer.tokenizer,
+                                      engine::choose_chat_format(a.chat_format, opened.tokenizer),
+                                      engine::EngineOptions().chat_date);
+  std::vector<engine::TokenId> ids;
+  const std::filesystem::path data = a.data.empty() ? suite.data : std::filesystem::path(a.data);
+  std::size_t done = 0;
+  for (const suites::SuiteTask& task : suite.tasks) {
+    ++done;
+    const suites::PlannedTask planned = suites::plan_task(task, {.data = data});
+    for (std::size_t i = 0; i < planned.samples.size(); ++i) {
+      const auto prompt = encoder.encode(suites::make_request(planned, i, 0, 0).prompt);
+      ids.insert(ids.end(), prompt.begin(), prompt.end());
+      // Every task has its share of the tokens.
+      if (ids.size() * suite.tasks.size() >= static_cast<std::size_t>(a.tokens) * done) break;
+    }
+  }
+  ids.resize(std::min(ids.size(), static_cast<std::size_t>(a.tokens)));
+  return ids;
+}
+
 /// Scales from the text, where one is given.
 std::optional<engine::Calibration> calibration_of(const QuantizeArguments& a,
                                                   const engine::OpenedModel& opened,
@@ -66,9 +96,12 @@ std::optional<engine::Calibration> calibration_of(const QuantizeArguments& a,
     if (a.kv != "none") throw_input("quantize: --kv-scales {} needs --calibrate FILE", a.kv);
     return std::nullopt;
   }
-  const std::string text = read_file(a.text, kMostTextBytes);
-  const auto ids = engine::text_ids(opened.config, *opened.tokenizer.tokenizer, text,
-                                    static_cast<std::size_t>(a.tokens));
+  const bool is_suite = a.text.ends_with(".jsonc") || a.text.ends_with(".json");
+  const std::vector<engine::TokenId> ids =
+      is_suite
+          ? suite_ids(a, opened)
+          : engine::text_ids(opened.config, *opened.tokenizer.tokenizer,
+                             read_file(a.text, kMostTextBytes), static_cast<std::size_t>(a.tokens));
   return engine::calibrate(opened.config, source, ids,
                            {.method = engine::find_calibration_method(a.method),
                             .percentile = a.percentile,
@@ -122,7 +155,12 @@ void add_quantize(CLI::App& app, Chosen& chosen) {
   command->add_option("--model", a->model, "Folder with an unquantized checkpoint")->required();
   command->add_option("--to", a->to, "Setting, NAME or NAME[PATTERN=NAME,...]")->required();
   command->add_option("--out", a->out, "Folder to write; new or empty")->required();
-  command->add_option("--calibrate", a->text, "Text file for static scales");
+  command->add_option("--calibrate", a->text,
+                      "For static scales: a text file, or a suite (.jsonc) for its prompts");
+  command->add_option("--data", a->data, "Folder with the suite's data sets")
+      ->envname("ASSAY_DATA");
+  command->add_option("--chat-format", a->chat_format,
+                      "Of the suite's prompts; default the model's");
   command->add_option("--method", a->method, "Of static scales: max, percentile or mse")
       ->check(CLI::IsMember({"max", "percentile", "mse"}));
   command->add_option("--percentile", a->percentile, "Share of values that are not clipped")

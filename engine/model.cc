@@ -369,21 +369,17 @@ std::vector<std::pair<std::string, std::int64_t>> scaled_together(const ModelCon
   const std::string prefix = module.substr(0, module.rfind('.') + 1);
   const MatrixFormat own = resolve_format(setting, source, module);
   for (const std::vector<Member>& set : sets) {
+    const auto self = std::find_if(set.begin(), set.end(),
+                                   [&](const Member& one) { return prefix + one.name == module; });
+    if (self == set.end()) continue;
     std::vector<std::pair<std::string, std::int64_t>> all;
-    bool member = false;
-    bool alike = true;
     for (const Member& one : set) {
       const std::string name = prefix + one.name;
-      member = member || name == module;
-      alike = alike && module != "lm_head" && fuses(resolve_format(setting, source, name), own);
+      if (!fuses(resolve_format(setting, source, name), own))
+        return {{module + ".weight", self->rows}};
       all.emplace_back(name + ".weight", one.rows);
-      if (name == module && !alike) return {{name + ".weight", one.rows}};
     }
-    if (!member) continue;
-    if (alike) return all;
-    for (const auto& one : all) {
-      if (one.first == module + ".weight") return {one};
-    }
+    return all;
   }
   return {{(config.tied ? "model.embed_tokens" : module) + ".weight", config.vocab}};
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "engine/weight_sources.h"
 
 namespace assay::engine {
 namespace {
@@ -53,21 +54,49 @@ double median_rms(std::span<const TensorStats> stats) {
 
 }  // namespace
 
-TensorStats tensor_stats(const TensorView& tensor) {
-  TensorStats out;
-  out.name = tensor.name;
-  double squares = 0;
-  std::int64_t finite = 0;
-  const auto visit = [&](float value) {
+namespace {
+
+/// Sums over the values of one tensor.
+class Sums {
+ public:
+  void add(float value) {
     if (!std::isfinite(value)) {
-      ++out.not_finite;
+      ++out_.not_finite;
       return;
     }
-    ++finite;
+    ++finite_;
     const double magnitude = std::abs(static_cast<double>(value));
-    out.amax = std::max(out.amax, magnitude);
-    squares += magnitude * magnitude;
-  };
+    out_.amax = std::max(out_.amax, magnitude);
+    squares_ += magnitude * magnitude;
+  }
+  TensorStats result(const std::string& name) {
+    out_.name = name;
+    if (finite_ > 0) out_.rms = std::sqrt(squares_ / static_cast<double>(finite_));
+    return out_;
+  }
+
+ private:
+  TensorStats out_;
+  double squares_ = 0;
+  std::int64_t finite_ = 0;
+};
+
+/// Of the products of codes and scales.
+TensorStats stored_stats(const CheckpointWeights& weights, const TensorSpec& spec) {
+  Sums sums;
+  std::vector<float> row(static_cast<std::size_t>(spec.shape[1]));
+  for (std::int64_t r = 0; r < spec.shape[0]; ++r) {
+    weights.read_row(spec.name, r, row);
+    for (const float value : row) sums.add(value);
+  }
+  return sums.result(spec.name);
+}
+
+}  // namespace
+
+TensorStats tensor_stats(const TensorView& tensor) {
+  Sums sums;
+  const auto visit = [&](float value) { sums.add(value); };
   if (tensor.dtype == DType::kBf16) {
     for_each_value<std::uint16_t>(tensor.bytes, from_bf16, visit);
   } else if (tensor.dtype == DType::kF16) {
@@ -77,14 +106,17 @@ TensorStats tensor_stats(const TensorView& tensor) {
     for_each_value<float>(
         tensor.bytes, [](float value) { return value; }, visit);
   }
-  if (finite > 0) out.rms = std::sqrt(squares / static_cast<double>(finite));
-  return out;
+  return sums.result(tensor.name);
 }
 
 std::vector<TensorStats> checkpoint_stats(const Checkpoint& checkpoint) {
+  const CheckpointWeights weights(checkpoint);
   std::vector<TensorStats> out;
   for (const TensorSpec& spec : expected_tensors(checkpoint.config())) {
-    out.push_back(tensor_stats(checkpoint.at(spec.name)));
+    const std::string module = spec.name.substr(0, spec.name.rfind('.'));
+    out.push_back(weights.codes(module) != nullptr && spec.shape.size() == 2
+                      ? stored_stats(weights, spec)
+                      : tensor_stats(checkpoint.at(spec.name)));
   }
   return out;
 }

@@ -169,11 +169,11 @@ TEST_F(CheckpointFolder, UnknownTensorsAreListedAndKnownExtrasAreNot) {
   EXPECT_THAT(Checkpoint::open(path()).unused(), ElementsAre("surprise"));
 }
 
-TEST_F(CheckpointFolder, QuantizedCheckpointIsRefusedByName) {
+TEST_F(CheckpointFolder, AMatrixThatDoesNotFitItsPackingIsNamed) {
   write(path() / "config.json",
         replace_all(kConfig, "\"model_type\"",
                     R"("quantization_config": {"quant_method": "gptq", "bits": 4}, "model_type")"));
-  EXPECT_THAT(refusal(), HasSubstr("a quantized checkpoint (gptq)"));
+  EXPECT_THAT(refusal(), HasSubstr("self_attn.q_proj: 4 x 4 cannot be packed eight to a word"));
 }
 
 TEST_F(CheckpointFolder, WrongFoldersAndFilesGetTheirOwnWords) {

@@ -13,9 +13,11 @@ namespace assay::fuzz {
 std::vector<std::string> seeds() {
   return {
       R"({"quant_method": "compressed-tensors", "format": "float-quantized", "ignore": ["lm_head",
-      "re:.*q_proj$"], "config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits":
+      "re:.*q_proj$"], "config_groups":
+      {"group_0": {"targets": ["Linear"], "weights": {"num_bits":
       8, "type": "float", "strategy": "block", "block_structure": [128, 128]}, "input_activations":
-      {"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic": true}}}})",
+      {"num_bits": 8, "type": "float", "strategy": "group", "group_size": 128, "dynamic":
+      true}}}})",
       R"({"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {"a":
       {"targets": ["re:.*mlp.*"], "weights": {"num_bits": 4, "type": "int", "strategy": "group",
       "group_size": 128, "symmetric": false, "actorder": null}, "input_activations": null}}})",
