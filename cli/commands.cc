@@ -15,8 +15,10 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_extract(app, chosen);
   add_tokenize(app, chosen);
   add_models(app, chosen);
+  add_quantize(app, chosen);
   add_suites(app, chosen);
   add_generate(app, chosen);
+  add_serve(app, chosen);
   add_datasets(app, chosen);
   add_doctor(app, chosen);
 }

@@ -14,9 +14,13 @@ void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
   command.add_option("--device", options.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command
       .add_option("--precision", options.precision,
-                  "Setting of weights and activations; default fp8")
+                  "Setting of weights and activations, NAME or NAME[PATTERN=NAME,...]; default "
+                  "fp8, or a quantized checkpoint's own")
       ->envname("ASSAY_PRECISION");
-  command.add_option("--kv", options.kv, "KV cache: bf16 or fp8")->envname("ASSAY_KV");
+  command.add_option("--kv", options.kv, "KV cache: bf16, fp8, fp8-tensor or fp8-head")
+      ->envname("ASSAY_KV");
+  command.add_option("--calibrate", options.calibrate,
+                     "Text file for static scales that the model has not");
   command.add_option("--tp", options.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   command.add_option("--threads", options.threads, "CPU threads; 0: all this process may use")
       ->envname("ASSAY_THREADS")

@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/check.h"
@@ -102,6 +103,9 @@ int main(int argc, char** argv) {
                 std::string("this is a bug in assay, please report it: ") + error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::kEnvironment, "out of memory");
+  } catch (const std::system_error& error) {
+    // A thread that could not be started, a folder that cannot be read.
+    return fail(ExitCode::kEnvironment, std::string("the system refused: ") + error.what());
   } catch (const std::exception& error) {
     return fail(ExitCode::kBug,
                 std::string("this is a bug in assay, please report it: ") + error.what());

@@ -19,7 +19,9 @@
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "engine/generator.h"
+#include "engine/numerics.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
 #include "store/store.h"
@@ -48,6 +50,7 @@ struct RunArguments {
   std::optional<std::uint64_t> seed;
   std::optional<std::string> chat_format;
   std::optional<std::string> long_prompts;
+  std::optional<std::string> calibrate;
   std::vector<std::string> tasks;
   std::string label;
   std::string branch;
@@ -68,11 +71,15 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("SUITE", a.suite, "Suite file (.jsonc)")->required();
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
   command.add_option("--data", a.data, "Folder with the data sets")->envname("ASSAY_DATA");
-  command.add_option("--model", a.model, "Instead of the suite's models")->envname("ASSAY_MODEL");
+  command
+      .add_option("--model", a.model,
+                  "Instead of the suite's models; folder, "
+                  "replay:FILE, or the address of a server's API, several with commas")
+      ->envname("ASSAY_MODEL");
   command
       .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
       ->envname("ASSAY_PRECISION");
-  command.add_option("--kv", a.kv, "KV cache of every setting: bf16 or fp8");
+  command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
@@ -81,6 +88,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--chat-format", a.chat_format, "For models without a known chat template");
   command.add_option("--long-prompts", a.long_prompts, "error, or truncate the oldest tokens")
       ->check(CLI::IsMember({"error", "truncate"}));
+  command.add_option("--calibrate", a.calibrate,
+                     "Text file for static scales that the model has not");
   command.add_option("--max-batch", a.max_batch, "Sequences at once; 0: by memory");
   command.add_option("--max-context", a.max_context, "Longest sequence; 0: the model's");
   command.add_option("--seed", a.seed, "Of sampling");
@@ -117,6 +126,9 @@ void apply(const RunArguments& a, suites::Suite& suite) {
     for (suites::SuiteModel& model : suite.models) model.name = a.model_name;
   }
   for (suites::SuiteModel& model : suite.models) {
+    if (engine::is_served(model.path) && (!a.precision.empty() || a.kv)) {
+      throw_input("{}: --precision and --kv are the server's own; leave them out", model.path);
+    }
     if (!a.precision.empty()) {
       model.settings.clear();
       for (const std::string& name : a.precision) {
@@ -133,6 +145,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   engine.max_context = a.max_context.value_or(engine.max_context);
   engine.chat_format = a.chat_format.value_or(engine.chat_format);
   engine.long_prompts = a.long_prompts.value_or(engine.long_prompts);
+  engine.calibrate = a.calibrate.value_or(engine.calibrate);
   suite.seed = a.seed.value_or(suite.seed);
   if (!a.tasks.empty()) {
     std::erase_if(suite.tasks, [&](const suites::SuiteTask& task) {
@@ -166,12 +179,7 @@ class FreshStoreGuard {
       : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
   ~FreshStoreGuard() {
     if (existed_ || used_) return;
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-      std::filesystem::path file = path_;
-      file += suffix;
-      std::filesystem::remove(file, code);
-    }
+    store::remove_unused_store(path_);
   }
   FreshStoreGuard(const FreshStoreGuard&) = delete;
   FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;
@@ -203,6 +211,7 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
     engine.http = http;
     return engine::make_session(engine);
   };
+  options.measure_numerics = engine::measure_numerics;
   return options;
 }
 
@@ -252,7 +261,7 @@ Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::Runner
 
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
-  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+  fmt::print("{}  {}  {}\n", run.name, escaped(run.model.name),
              suites::setting_name({.precision = run.setting, .kv = run.kv}));
   for (const suites::TaskSummary& task : tasks) {
     for (const evals::MetricValue& metric : task.aggregate.metrics) {
@@ -295,7 +304,9 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
     }
   }
   if (!json) {
-    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    for (const reports::GateReport& gate : gates) {
+      fmt::print("{}", escaped_lines(reports::gate_text(gate)));
+    }
     return;
   }
   Json document;
@@ -333,12 +344,16 @@ ExitCode run(const RunArguments& a) {
     print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;
-  for (const suites::RunReport& report : reports) unscored += report.unscored;
+  bool left_out = !scorers.refused.empty();
+  for (const suites::RunReport& report : reports) {
+    unscored += report.unscored;
+    left_out = left_out || !report.refused.empty();
+  }
   if (!scorers.refused.empty()) {
     log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
   }
   if (unscored <= suite.allowed_errors) {
-    return scorers.refused.empty() ? worst_exit_code(gates) : ExitCode::kIncomplete;
+    return left_out ? ExitCode::kIncomplete : worst_exit_code(gates);
   }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",

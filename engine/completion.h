@@ -63,6 +63,7 @@ struct Completion {
   std::vector<TokenId> prompt_ids;
   std::vector<TokenId> ids;  // generated, the stop id included
   std::string text;          // without stop id and stop string; valid UTF-8
+  std::string stop;          // kStop: the stop string that was met
   FinishReason finish_reason = FinishReason::kError;
   std::vector<TokenLogprob> logprobs;  // one per generated id when asked for
   std::vector<ContinuationScore> continuations;

@@ -6,11 +6,13 @@
 
 namespace assay::engine {
 
+bool is_served(const std::string& model) {
+  return model.starts_with("http://") || model.starts_with("https://");
+}
+
 std::unique_ptr<Generator> make_generator(const EngineOptions& options) {
   if (options.model.starts_with("replay:")) return make_replay_generator(options);
-  if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
-    return make_http_generator(options);
-  }
+  if (is_served(options.model)) return make_http_generator(options);
   return make_local_generator(options);
 }
 

@@ -12,9 +12,7 @@ std::unique_ptr<Session> make_session(const EngineOptions& options) {
     throw_input("--model {}: recorded responses have no speed; name a model or a server",
                 escaped(options.model));
   }
-  if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
-    return make_http_session(options);
-  }
+  if (is_served(options.model)) return make_http_session(options);
   return make_local_session(options);
 }
 

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "reports/numerics.h"
+
 namespace assay::reports {
 
 /// One number with its 95 % interval.
@@ -179,6 +181,7 @@ struct Page {
   std::vector<PageSpread> total_ms;
   std::vector<PageSpread> rates;  // output tokens a second of one response
   std::vector<PageBench> benches;
+  std::vector<NumericsRow> numerics;
   std::vector<PageTrend> trends;
   std::vector<PublishedScore> published;
   std::vector<PageItem> items;

@@ -11,7 +11,7 @@
 
 namespace assay::engine {
 
-struct Call {
+struct HttpCall {
   std::string path;                               // after the base address: "/completions"
   std::string body;                               // JSON; "": a GET
   bool stream = false;                            // an event stream is wanted

@@ -40,7 +40,7 @@ void set_sampling(Json& body, const Request& request, const ServerTraits& traits
   }
 }
 
-Call make_call(std::string path, Json body, const Request& request, bool stream) {
+HttpCall make_call(std::string path, Json body, const Request& request, bool stream) {
   if (stream) {
     Json options;
     options.set("include_usage", true);
@@ -58,7 +58,7 @@ Call make_call(std::string path, Json body, const Request& request, bool stream)
 
 }  // namespace
 
-Call completions_call(const Request& request, const ServerTraits& traits, bool stream) {
+HttpCall completions_call(const Request& request, const ServerTraits& traits, bool stream) {
   const PromptInput& prompt = request.prompt;
   Json body;
   body.set("model", traits.model);
@@ -75,7 +75,7 @@ Call completions_call(const Request& request, const ServerTraits& traits, bool s
   return make_call("/completions", std::move(body), request, stream);
 }
 
-Call chat_call(const Request& request, const ServerTraits& traits, bool stream) {
+HttpCall chat_call(const Request& request, const ServerTraits& traits, bool stream) {
   const PromptInput& prompt = request.prompt;
   Json messages;
   const auto add = [&](const std::string& role, const std::string& content) {

@@ -30,6 +30,7 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kLook{100};  // between two looks at `stop_requested`
 constexpr std::int64_t kNoLimit = std::int64_t{1} << 40;
 constexpr std::size_t kKeptFaults = 8;  // of one request, for its record
 
@@ -49,16 +50,6 @@ class PlainSink : public ReplySink {
   void on_body(std::string_view bytes, std::int64_t) override { reply.body += bytes; }
   PlainReply reply;
 };
-
-std::string wire_text(const ServerAddress& server, const Call& call) {
-  const std::string_view accept = call.stream ? "text/event-stream" : "application/json";
-  if (call.body.empty()) return server.head("GET", call.path, accept) + "\r\n";
-  std::string out = server.head("POST", call.path, accept);
-  out +=
-      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", call.body.size());
-  out += call.body;
-  return out;
-}
 
 }  // namespace
 
@@ -86,7 +77,7 @@ class HttpClient::Impl {
     asio::post(io_, [this] {
       closing_ = true;
       ticker_.cancel();
-      for (Running* running : std::vector(running_)) running->stop(false);
+      stop_running();
       for (auto& endpoint : endpoints_) endpoint->close_idle();
       work_.reset();
     });
@@ -95,7 +86,7 @@ class HttpClient::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  PlainReply ask(std::size_t server, const Call& call) {
+  PlainReply ask(std::size_t server, const HttpCall& call) {
     std::promise<PlainReply> promise;
     std::future<PlainReply> future = promise.get_future();
     asio::co_spawn(io_, plain(*endpoints_[server], call),
@@ -106,6 +97,11 @@ class HttpClient::Impl {
                        promise.set_value(std::move(reply));
                      }
                    });
+    while (future.wait_for(kLook) != std::future_status::ready) {
+      if (!options_.stop_requested || !options_.stop_requested()) continue;
+      asio::post(io_, [this] { stop_running(); });
+      break;
+    }
     return future.get();
   }
 
@@ -213,7 +209,7 @@ class HttpClient::Impl {
     enter(running);
     job->running = &running;
     ++job->served.attempts;
-    std::unique_ptr<Connection> connection;
+    std::unique_ptr<ServerConnection> connection;
     std::optional<Fault> fault;
     try {
       while (!job->dialogue->done()) {
@@ -238,9 +234,9 @@ class HttpClient::Impl {
   }
 
   asio::awaitable<void> one_call(Job& job, Endpoint& endpoint,
-                                 std::unique_ptr<Connection>& connection, Running& running) {
-    const Call call = job.dialogue->call();
-    const std::string text = wire_text(endpoint.address(), call);
+                                 std::unique_ptr<ServerConnection>& connection, Running& running) {
+    const HttpCall call = job.dialogue->call();
+    const std::string text = endpoint.address().request_text(call);
     for (bool fresh = false;; fresh = true) {
       if (!connection || !connection->reusable()) connection = endpoint.acquire(fresh);
       running.connection = connection.get();
@@ -260,17 +256,17 @@ class HttpClient::Impl {
     }
   }
 
-  asio::awaitable<PlainReply> plain(Endpoint& endpoint, Call call) {
+  asio::awaitable<PlainReply> plain(Endpoint& endpoint, HttpCall call) {
     Running running;
     running.watch.over_ns = monotonic_ns() + to_ns(options_.http.request_base);
-    Connection connection(network_, endpoint.address());
+    ServerConnection connection(network_, endpoint.address());
     running.connection = &connection;
     enter(running);
     PlainSink sink;
     std::exception_ptr fault;
     try {
       co_await connection.open(running.watch);
-      co_await connection.exchange(wire_text(endpoint.address(), call), sink, call.max_reply,
+      co_await connection.exchange(endpoint.address().request_text(call), sink, call.max_reply,
                                    running.watch);
     } catch (...) {
       fault = std::current_exception();
@@ -372,6 +368,10 @@ class HttpClient::Impl {
     delayed_.clear();
   }
 
+  void stop_running() {
+    for (Running* running : std::vector(running_)) running->stop(false);
+  }
+
   void enter(Running& running) {
     running.place = running_.size();
     running_.push_back(&running);
@@ -444,8 +444,9 @@ class HttpClient::Impl {
   asio::awaitable<void> check(Endpoint& endpoint) {
     bool alive = false;
     try {
-      const PlainReply reply =
-          co_await plain(endpoint, {.path = "/models", .body = "", .stream = false});
+      // Named, because GCC 12 destroys a temporary argument of a coroutine twice.
+      HttpCall call{.path = "/models", .body = "", .stream = false};
+      const PlainReply reply = co_await plain(endpoint, std::move(call));
       alive = reply.status < 500;
     } catch (const Fault&) {  // NOLINT(bugprone-empty-catch): it stays down
     }
@@ -480,7 +481,7 @@ class HttpClient::Impl {
 HttpClient::HttpClient(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 HttpClient::~HttpClient() = default;
 
-PlainReply HttpClient::ask(std::size_t server, const Call& call) {
+PlainReply HttpClient::ask(std::size_t server, const HttpCall& call) {
   return impl_->ask(server, call);
 }
 void HttpClient::set_model(ServerTraits traits, ModelInfo info) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct ClientOptions {
   /// nobody sees the parts of an answer. Without, a request is one attempt, and its deltas are
   /// seen.
   bool patient = true;
+  std::function<bool()> stop_requested;  // asked while `ask` blocks; may be empty
 };
 
 /// The whole of one answer, for probes.
@@ -38,8 +40,9 @@ class HttpClient : public Session {
   explicit HttpClient(ClientOptions options);
   ~HttpClient() override;
 
-  /// One exchange with one server, once. Blocks; not from a listener. Throws: Fault.
-  PlainReply ask(std::size_t server, const Call& call);
+  /// One exchange with one server, once. Blocks; not from a listener. Throws: Fault, also when a
+  /// stop was requested.
+  PlainReply ask(std::size_t server, const HttpCall& call);
   /// What probes found. Before the first `submit`.
   void set_model(ServerTraits traits, ModelInfo info);
   [[nodiscard]] const ServerTraits& traits() const;

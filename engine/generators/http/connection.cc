@@ -32,7 +32,7 @@ bool is_end(const boost::system::error_code& error) { return error == asio::erro
 }  // namespace
 
 /// Feeds bytes to Beast's parser until one answer is complete.
-class Connection::Reading {
+class ServerConnection::Reading {
  public:
   explicit Reading(std::size_t max_body, ReplySink& sink) : max_body_(max_body), sink_(sink) {
     restart();
@@ -40,31 +40,34 @@ class Connection::Reading {
 
   /// Whether the answer is complete.
   bool take(std::string_view bytes, std::int64_t at_ns) {
-    pending_ += bytes;
-    while (!parser_->is_done() && !pending_.empty()) {
+    if (!pending_.empty()) {
+      pending_ += bytes;
+      bytes = pending_;
+    }
+    while (!parser_->is_done() && !bytes.empty()) {
       boost::system::error_code error;
-      const std::size_t used = parser_->put(asio::buffer(pending_), error);
-      pending_.erase(0, used);
+      bytes.remove_prefix(parser_->put(asio::buffer(bytes), error));
       if (parser_->is_header_done() && !head_given_) give_head();
       give_body(at_ns);
       if (error == http::error::need_more) break;
       if (error) refuse(error);
       if (parser_->is_done() && informational()) restart();
     }
+    // What the parser could not use yet; most pieces end where a part of the message ends.
+    pending_ = std::string(bytes);
     return parser_->is_done();
   }
 
   void take_end(std::int64_t at_ns) {
+    // Without a byte there is no message that could be complete, whatever the parser says.
+    if (!got_some()) throw Fault(FaultKind::kConnection, "the server closed the connection");
     boost::system::error_code error;
     parser_->put_eof(error);
-    if (error || !parser_->is_done()) {
-      throw Fault(FaultKind::kConnection,
-                  parser_->got_some() ? "the answer was cut" : "the server closed the connection");
-    }
+    if (error || !parser_->is_done()) throw Fault(FaultKind::kConnection, "the answer was cut");
     give_body(at_ns);
   }
 
-  [[nodiscard]] bool got_some() const { return parser_->got_some() || head_given_; }
+  [[nodiscard]] bool got_some() const { return parser_->got_some() || !pending_.empty(); }
   [[nodiscard]] bool keeps_connection() const {
     return pending_.empty() && parser_->is_done() && parser_->keep_alive();
   }
@@ -131,22 +134,23 @@ class Connection::Reading {
   bool head_given_ = false;
 };
 
-Connection::Connection(const Network& network, const ServerAddress& server)
+ServerConnection::ServerConnection(const Network& network, const ServerAddress& server)
     : network_(network), server_(server), socket_(*network.io), resolver_(*network.io) {}
 
-void Connection::wait_for(Watch& watch, const char* stage, std::chrono::milliseconds most) const {
+void ServerConnection::wait_for(Watch& watch, const char* stage,
+                                std::chrono::milliseconds most) const {
   watch.stage = stage;
   watch.until_ns = monotonic_ns() + std::chrono::nanoseconds(most).count();
 }
 
-void Connection::fail(const boost::system::error_code& error, const Watch& watch) const {
+void ServerConnection::fail(const boost::system::error_code& error, const Watch& watch) const {
   if (watch.expired) {
     throw Fault(FaultKind::kTimeout, fmt::format("waited too long for {}", watch.stage));
   }
   throw Fault(FaultKind::kConnection, fmt::format("{}: {}", watch.stage, error.message()));
 }
 
-asio::awaitable<void> Connection::open(Watch& watch) {
+asio::awaitable<void> ServerConnection::open(Watch& watch) {
   wait_for(watch, "a connection", network_.options->connect);
   const Url& peer = server_.proxy ? *server_.proxy : server_.url;
   auto [unresolved, results] = co_await resolver_.async_resolve(peer.host, peer.port, kAsTuple);
@@ -161,7 +165,7 @@ asio::awaitable<void> Connection::open(Watch& watch) {
   used_ = false;
 }
 
-asio::awaitable<void> Connection::tunnel(Watch& watch) {
+asio::awaitable<void> ServerConnection::tunnel(Watch& watch) {
   const std::string place = server_.url.host + ":" + server_.url.port;
   co_await write("CONNECT " + place + " HTTP/1.1\r\nHost: " + place + "\r\n" +
                      proxy_authorization(*server_.proxy) + "\r\n",
@@ -186,7 +190,7 @@ asio::awaitable<void> Connection::tunnel(Watch& watch) {
               fmt::format("the proxy {} answers {}", server_.proxy->shown(), status));
 }
 
-asio::awaitable<void> Connection::handshake(Watch& watch) {
+asio::awaitable<void> ServerConnection::handshake(Watch& watch) {
   tls_ = std::make_unique<asio::ssl::stream<tcp::socket&>>(socket_, *network_.tls);
   expect_host(tls_->native_handle(), server_.url.host);
   const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kAsTuple);
@@ -198,7 +202,7 @@ asio::awaitable<void> Connection::handshake(Watch& watch) {
   fail(error, watch);
 }
 
-asio::awaitable<void> Connection::write(std::string_view bytes, Watch& watch) {
+asio::awaitable<void> ServerConnection::write(std::string_view bytes, Watch& watch) {
   boost::system::error_code error;
   std::size_t size = 0;
   if (tls_) {
@@ -209,7 +213,7 @@ asio::awaitable<void> Connection::write(std::string_view bytes, Watch& watch) {
   if (error) fail(error, watch);
 }
 
-asio::awaitable<std::size_t> Connection::read_some(Watch& watch) {
+asio::awaitable<std::size_t> ServerConnection::read_some(Watch& watch) {
   boost::system::error_code error;
   std::size_t size = 0;
   if (tls_) {
@@ -222,8 +226,8 @@ asio::awaitable<std::size_t> Connection::read_some(Watch& watch) {
   co_return size;
 }
 
-asio::awaitable<void> Connection::exchange(std::string_view request, ReplySink& sink,
-                                           std::size_t max_body, Watch& watch) {
+asio::awaitable<void> ServerConnection::exchange(std::string_view request, ReplySink& sink,
+                                                 std::size_t max_body, Watch& watch) {
   reusable_ = false;
   Reading reading(max_body, sink);
   try {
@@ -256,7 +260,7 @@ asio::awaitable<void> Connection::exchange(std::string_view request, ReplySink& 
   if (!reusable_) close();
 }
 
-void Connection::close() {
+void ServerConnection::close() {
   reusable_ = false;
   boost::system::error_code ignored;
   resolver_.cancel();

@@ -35,12 +35,12 @@ struct Network {
   const HttpOptions* options = nullptr;
 };
 
-class Connection {
+class ServerConnection {
  public:
   using Results = boost::asio::ip::tcp::resolver::results_type;
 
   /// Both must outlive the connection.
-  Connection(const Network& network, const ServerAddress& server);
+  ServerConnection(const Network& network, const ServerAddress& server);
 
   /// Connects, through the proxy where there is one, with TLS where wanted. Throws: Fault.
   boost::asio::awaitable<void> open(Watch& watch);

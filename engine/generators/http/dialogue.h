@@ -26,7 +26,7 @@ class Dialogue {
  public:
   virtual ~Dialogue() = default;
   /// The call to make now. REQUIRES: not done. Forgets what an earlier try of it brought.
-  virtual Call call() = 0;
+  virtual HttpCall call() = 0;
   /// Bytes of the body of a successful answer. Throws: Fault.
   virtual void take(const ReplyHead& head, std::string_view bytes, std::int64_t at_ns) = 0;
   /// The answer ended. Throws: Fault(kMalformed, kConnection) when it is not complete.
@@ -54,8 +54,8 @@ std::unique_ptr<Dialogue> make_dialogue(const Request& request, const ServerTrai
 std::string refusal(const Request& request, const ServerTraits& traits);
 
 /// Text of `prompt` that its template owns or leaves alone, for the plain endpoint.
-Call completions_call(const Request& request, const ServerTraits& traits, bool stream);
+HttpCall completions_call(const Request& request, const ServerTraits& traits, bool stream);
 /// The same for messages.
-Call chat_call(const Request& request, const ServerTraits& traits, bool stream);
+HttpCall chat_call(const Request& request, const ServerTraits& traits, bool stream);
 
 }  // namespace assay::engine

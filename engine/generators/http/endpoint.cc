@@ -19,15 +19,15 @@ double Endpoint::load() const {
   return static_cast<double>(active_) / static_cast<double>(concurrency_.limit());
 }
 
-std::unique_ptr<Connection> Endpoint::acquire(bool fresh) {
-  if (fresh || idle_.empty()) return std::make_unique<Connection>(network_, address_);
+std::unique_ptr<ServerConnection> Endpoint::acquire(bool fresh) {
+  if (fresh || idle_.empty()) return std::make_unique<ServerConnection>(network_, address_);
   // The one that was used last is the least likely to have been closed.
-  std::unique_ptr<Connection> connection = std::move(idle_.back());
+  std::unique_ptr<ServerConnection> connection = std::move(idle_.back());
   idle_.pop_back();
   return connection;
 }
 
-void Endpoint::end(std::unique_ptr<Connection> connection) {
+void Endpoint::end(std::unique_ptr<ServerConnection> connection) {
   --active_;
   if (connection && connection->reusable()) idle_.push_back(std::move(connection));
 }
@@ -42,6 +42,7 @@ void Endpoint::on_fault(const Fault& fault, std::int64_t sent_ns, std::int64_t n
                         std::chrono::milliseconds pause) {
   last_fault_ = fault.text;
   fatal_ = fault.kind == FaultKind::kFatal ? fatal_ + 1 : 0;
+  if (!supervised_) return;
   if (fault.kind == FaultKind::kBusy) {
     concurrency_.on_busy(sent_ns, now_ns);
     paused_until_ns_ = std::max(paused_until_ns_, now_ns + std::chrono::nanoseconds(pause).count());
@@ -50,7 +51,7 @@ void Endpoint::on_fault(const Fault& fault, std::int64_t sent_ns, std::int64_t n
   const bool unwell =
       gateway || fault.kind == FaultKind::kConnection || fault.kind == FaultKind::kTimeout;
   faults_ = unwell ? faults_ + 1 : 0;
-  if (supervised_ && up_ && faults_ >= kFaultsUntilDown) {
+  if (up_ && faults_ >= kFaultsUntilDown) {
     up_ = false;
     next_check_ns_ = 0;
     idle_.clear();

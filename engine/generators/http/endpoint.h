@@ -15,7 +15,8 @@ namespace assay::engine {
 
 class Endpoint {
  public:
-  /// `most`: requests at once. `supervised`: it is taken out when it fails again and again.
+  /// `most`: requests at once. `supervised`: it gets less when it is busy, and is taken out
+  /// when it fails again and again.
   Endpoint(const Network& network, ServerAddress address, std::int64_t most, bool supervised);
 
   [[nodiscard]] const ServerAddress& address() const { return address_; }
@@ -28,9 +29,9 @@ class Endpoint {
   [[nodiscard]] bool refused() const { return fatal_ >= kFatalFaults; }
 
   /// A kept connection or a new one, which is not open yet. Counts as a request under way.
-  std::unique_ptr<Connection> acquire(bool fresh);
+  std::unique_ptr<ServerConnection> acquire(bool fresh);
   void begin() { ++active_; }
-  void end(std::unique_ptr<Connection> connection);
+  void end(std::unique_ptr<ServerConnection> connection);
 
   void on_success();
   /// `sent_ns`: when the request went out, for a busy server; `pause` is what it asks for, or ours.
@@ -60,7 +61,7 @@ class Endpoint {
   std::int64_t paused_until_ns_ = 0;
   std::int64_t next_check_ns_ = 0;
   std::string last_fault_;
-  std::vector<std::unique_ptr<Connection>> idle_;
+  std::vector<std::unique_ptr<ServerConnection>> idle_;
 };
 
 }  // namespace assay::engine

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/generators/http/client.h"
 #include "engine/generators/http/dialogue.h"
+#include "engine/generators/http/fault.h"
 #include "engine/generators/http/probe.h"
 
 namespace assay::engine {
@@ -64,10 +65,12 @@ std::vector<ServerAddress> server_addresses(const EngineOptions& options) {
 std::unique_ptr<HttpClient> make_client(const EngineOptions& options, bool patient) {
   std::int64_t concurrency = options.max_batch;
   if (concurrency == 0 && patient) concurrency = kDefaultConcurrency;
-  auto client = std::make_unique<HttpClient>(ClientOptions{.servers = server_addresses(options),
-                                                           .http = options.http,
-                                                           .concurrency = concurrency,
-                                                           .patient = patient});
+  auto client =
+      std::make_unique<HttpClient>(ClientOptions{.servers = server_addresses(options),
+                                                 .http = options.http,
+                                                 .concurrency = concurrency,
+                                                 .patient = patient,
+                                                 .stop_requested = options.stop_requested});
   ProbeResult found = probe(*client, options, patient);
   client->set_model(std::move(found.traits), std::move(found.info));
   return client;
@@ -104,8 +107,23 @@ class HttpGenerator : public Generator {
 
   const ModelInfo& info() const override { return client_->info(); }
 
+  /// What the first token's alternatives can tell depends on the model's tokens: it is tried out.
   std::string refusal(const Request& request) const override {
-    return engine::refusal(request, client_->traits());
+    const ServerTraits& traits = client_->traits();
+    std::string reason = engine::refusal(request, traits);
+    const bool by_echo =
+        traits.scoring == Scoring::kEcho && request.prompt.form != PromptInput::Form::kChat;
+    if (!reason.empty() || request.continuations.empty() || by_echo) return reason;
+    const auto dialogue = make_dialogue(request, traits, {});
+    try {
+      const PlainReply reply = client_->ask(0, dialogue->call());
+      if (reply.status != 200) return "";  // the run will see
+      dialogue->take({.status = 200}, reply.body, 0);
+      dialogue->end(0);
+    } catch (const Fault& fault) {
+      if (fault.kind == FaultKind::kRefused) return fault.text;
+    }
+    return "";
   }
 
   void run(std::span<const Request> requests, const CompletionSink& sink) override {
@@ -134,9 +152,10 @@ class HttpGenerator : public Generator {
       if (stop_requested_ && stop_requested_()) go_on = false;
     }
     for (const RequestHandle handle : handles) client_->cancel(handle);
-    if (go_on && done < requests.size()) {
+    const std::string lost = client_->lost();
+    if (go_on && !lost.empty()) {
       throw_environment("{}; what is finished is stored, the same command goes on from there",
-                        client_->lost());
+                        lost);
     }
   }
 

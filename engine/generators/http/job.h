@@ -35,7 +35,7 @@ struct Job {
 /// An exchange under way, as the clock sees it.
 struct Running {
   Watch watch;
-  Connection* connection = nullptr;
+  ServerConnection* connection = nullptr;
   std::size_t place = 0;  // in Impl::running_
 
   void stop(bool expired) {

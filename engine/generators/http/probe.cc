@@ -45,8 +45,11 @@ class Probe {
 
  private:
   /// With a few repeats, for a server that is busy or just starting.
-  PlainReply ask(std::size_t server, const Call& call) {
+  PlainReply ask(std::size_t server, const HttpCall& call) {
     for (int attempt = 1;; ++attempt) {
+      if (options_.stop_requested && options_.stop_requested()) {
+        throw Error(ErrorKind::kInterrupted, "interrupted before anything was asked");
+      }
       try {
         PlainReply reply = client_.ask(server, call);
         if (reply.status == 200 || attempt >= kProbeAttempts) return reply;
@@ -109,7 +112,9 @@ class Probe {
     Json entry;
     for (const Json& model : models) {
       const Json* id = model.find("id");
-      if (id != nullptr && id->is_string() && id->as_string() == name_) entry = model;
+      if (id == nullptr || !id->is_string() || id->as_string() != name_) continue;
+      // It is stored as it is: a server that repeats the key here must not get it there.
+      entry = parse_json(without_secrets(model.dump()), "models");
     }
     std::erase_if(entry.as_object(), [](const Json::Member& member) {
       return member.first == "created" || member.first == "permission";
@@ -138,6 +143,7 @@ class Probe {
     traits.token_ids = owner == "assay" || owner == "vllm";
     traits.request_keys = owner == "assay";
     traits.bare_chat = owner == "assay";
+    traits.special_text = owner == "vllm";
     traits.prefix = owner == "assay" || owner == "vllm" || owner == "llamacpp";
     ModelInfo& info = result_.info;
     info.name = name_;
@@ -224,7 +230,7 @@ class Probe {
     request.prompt.text = "one two three";
     request.logprobs = top;
     request.sampling.max_tokens = 1;
-    const Call call = completions_call(request, result_.traits, false);
+    const HttpCall call = completions_call(request, result_.traits, false);
     try {
       const PlainReply reply = ask(*first_, call);
       if (reply.status != 200) return false;

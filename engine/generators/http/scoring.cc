@@ -19,7 +19,7 @@ class ScoringDialogue : public Dialogue {
     completion_.continuations.resize(request.continuations.size());
   }
 
-  Call call() override {
+  HttpCall call() override {
     body_.clear();
     return next_call();
   }
@@ -42,7 +42,7 @@ class ScoringDialogue : public Dialogue {
   }
 
  protected:
-  virtual Call next_call() = 0;
+  virtual HttpCall next_call() = 0;
   virtual void hear(Reply reply) = 0;
 
   const Request& request_;
@@ -64,7 +64,7 @@ class EchoDialogue : public ScoringDialogue {
   [[nodiscard]] bool done() const override { return step_ == request_.continuations.size(); }
 
  private:
-  Call next_call() override {
+  HttpCall next_call() override {
     Request echo = request_;
     echo.continuations.clear();
     echo.logprobs = 1;
@@ -72,7 +72,7 @@ class EchoDialogue : public ScoringDialogue {
     echo.prompt.text += request_.prompt.assistant_prefix;
     echo.prompt.assistant_prefix.clear();
     if (!wants_context_) echo.prompt.text += request_.continuations[step_];
-    Call call = completions_call(echo, traits_, false);
+    HttpCall call = completions_call(echo, traits_, false);
     call.body.insert(1, "\"echo\":true,");
     call.max_reply = std::size_t{32} << 20;
     return call;
@@ -87,16 +87,19 @@ class EchoDialogue : public ScoringDialogue {
     }
     tokens = tokens.first(tokens.size() - generated);
     if (wants_context_) {
-      settle(std::exchange(kept_, {}), tokens.size() - white_tokens(tokens));
+      const std::size_t begin = tokens.size() - white_tokens(tokens);
+      set_prompt(kept_prompt_ids_, begin);
+      settle(std::exchange(kept_, {}), begin);
       return;
     }
     const std::string ending = border_white_space() + request_.continuations[step_];
     if (const auto begin = begin_of_ending(tokens, ending)) {
       settle({tokens.begin(), tokens.end()}, *begin);
-      set_prompt(reply, *begin);
+      set_prompt(reply.prompt_ids, *begin);
       return;
     }
     kept_.assign(tokens.begin(), tokens.end());
+    kept_prompt_ids_ = std::move(reply.prompt_ids);
     wants_context_ = true;
   }
 
@@ -112,11 +115,13 @@ class EchoDialogue : public ScoringDialogue {
     return begin ? tokens.size() - *begin : 0;
   }
 
-  void set_prompt(const Reply& reply, std::size_t context_tokens) {
-    if (!completion_.prompt_ids.empty() || reply.prompt_ids.size() < context_tokens) return;
-    completion_.prompt_ids.assign(
-        reply.prompt_ids.begin(),
-        reply.prompt_ids.begin() + static_cast<std::ptrdiff_t>(context_tokens));
+  /// The context of the first continuation is what the record shows as the prompt.
+  void set_prompt(std::span<const TokenId> ids, std::size_t context_tokens) {
+    if (completion_.prompt_tokens > 0) return;
+    completion_.prompt_tokens = static_cast<std::int64_t>(context_tokens);
+    if (ids.size() < context_tokens) return;
+    completion_.prompt_ids.assign(ids.begin(),
+                                  ids.begin() + static_cast<std::ptrdiff_t>(context_tokens));
   }
 
   void settle(std::vector<ReplyToken> tokens, std::size_t begin) {
@@ -130,6 +135,7 @@ class EchoDialogue : public ScoringDialogue {
 
   std::size_t step_ = 0;  // the continuation that is being scored
   bool wants_context_ = false;
+  std::vector<TokenId> kept_prompt_ids_;
   std::vector<ReplyToken> kept_;  // of context and continuation, while the context is asked for
 };
 
@@ -142,7 +148,7 @@ class TopDialogue : public ScoringDialogue {
   [[nodiscard]] bool done() const override { return done_; }
 
  private:
-  Call next_call() override {
+  HttpCall next_call() override {
     Request ask = request_;
     ask.continuations.clear();
     ask.logprobs = traits_.top;
@@ -208,8 +214,9 @@ ContinuationScore score_of(std::span<const ReplyToken> tokens) {
     const auto best =
         std::max_element(token.top.begin(), token.top.end(),
                          [](const auto& a, const auto& b) { return a.logprob < b.logprob; });
-    out.greedy = out.greedy && best != token.top.end() && best->logprob <= *token.logprob &&
-                 best->text == token.text;
+    const bool same = best != token.top.end() &&
+                      (best->id != kUnknownToken ? best->id == token.id : best->text == token.text);
+    out.greedy = out.greedy && same;
   }
   return out;
 }

@@ -57,6 +57,16 @@ std::string ServerAddress::head(std::string_view method, std::string_view path,
   return out;
 }
 
+std::string ServerAddress::request_text(const HttpCall& call) const {
+  const std::string_view accept = call.stream ? "text/event-stream" : "application/json";
+  if (call.body.empty()) return head("GET", call.path, accept) + "\r\n";
+  std::string out = head("POST", call.path, accept);
+  out +=
+      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", call.body.size());
+  out += call.body;
+  return out;
+}
+
 std::vector<Url> parse_addresses(std::string_view text) {
   std::vector<Url> out;
   for (const std::string_view part : split(text, ',')) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/url.h"
+#include "engine/generators/http/call.h"
 
 namespace assay::engine {
 
@@ -17,6 +18,8 @@ struct ServerAddress {
 
   /// As it is stored and printed: no credentials, no query.
   [[nodiscard]] std::string name() const { return url.shown(); }
+  /// A call as it is sent, head and body.
+  [[nodiscard]] std::string request_text(const HttpCall& call) const;
   /// The head of a request up to its length, which is appended: "POST /v1" + path and the headers
   /// that are always the same.
   [[nodiscard]] std::string head(std::string_view method, std::string_view path,

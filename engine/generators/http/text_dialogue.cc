@@ -33,7 +33,7 @@ class TextDialogue : public Dialogue {
   TextDialogue(const Request& request, const ServerTraits& traits, DialogueOptions options)
       : request_(request), traits_(traits), options_(std::move(options)), events_(kMaxEvent) {}
 
-  Call call() override {
+  HttpCall call() override {
     completion_ = {};
     events_ = EventStream(kMaxEvent);
     whole_.clear();
@@ -206,8 +206,8 @@ std::string refusal(const Request& request, const ServerTraits& traits) {
       traits.top == 0) {
     return "likelihoods of continuations of a chat: the server scores plain prompts alone";
   }
-  if (prompt.form == PromptInput::Form::kRendered && !traits.token_ids) {
-    return "prompts with written-out template tokens: the server would read them as it likes";
+  if (prompt.form == PromptInput::Form::kRendered && !traits.special_text) {
+    return "prompts with written-out template tokens: the server is not known to read them as such";
   }
   if (chat && !prompt.assistant_prefix.empty() && !traits.prefix) {
     return "answers that begin with given words: the server is not known to continue a message";

@@ -18,6 +18,7 @@ struct ServerTraits {
   bool token_ids = false;     // "return_token_ids" is understood: ids of prompt and answer are told
   bool request_keys = false;  // "request_id" and "repeat" key the random numbers, as in assay
   bool bare_chat = false;     // "system_block": false is understood
+  bool special_text = false;  // special tokens in plain prompts are read as such
   bool prefix = false;        // an unfinished assistant message is continued
   Scoring scoring = Scoring::kNone;
   std::int64_t echo_tokens = 0;  // kEcho: the fewest tokens that must be generated: 0 or 1
