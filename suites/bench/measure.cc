@@ -33,6 +33,7 @@ class Measuring {
   }
 
   Measured run() {
+    const InterruptibleWork work;  // a first signal lets what is finished be stored
     for (std::int64_t rep = 0; rep < options_.reps && !interrupted(); ++rep) {
       for (std::size_t i = 0; i < cases_.size() && !interrupted(); ++i) {
         repetition(rep % 2 == 0 ? i : cases_.size() - 1 - i, rep);

@@ -24,6 +24,19 @@ std::uint64_t key_of(const Workload& workload, std::int64_t index, const char* w
   return SplitMix64(mix() ^ static_cast<std::uint64_t>(index))();
 }
 
+/// Ids that nearly every model has; fewer where the server tells that it has fewer, as llama.cpp's
+/// does.
+Vocabulary served_vocabulary(const engine::ModelInfo& info) {
+  Vocabulary out{.first_id = 100, .ids = 9900};
+  const Json* model = info.detail.find("server_model");
+  const Json* meta = model != nullptr ? model->find("meta") : nullptr;
+  const Json* count = meta != nullptr ? meta->find("n_vocab") : nullptr;
+  if (count != nullptr && count->is_int() && count->as_int() > 2 * out.first_id) {
+    out.ids = std::min(out.ids, count->as_int() - out.first_id);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<RequestLength> read_lengths(const std::filesystem::path& file) {
@@ -66,7 +79,7 @@ std::vector<RequestLength> stored_lengths(const store::Store& store, const store
 
 Vocabulary vocabulary_of(const engine::Session& session) {
   const engine::PromptEncoder* encoder = session.encoder();
-  if (encoder == nullptr) return {.first_id = 100, .ids = 9900};
+  if (encoder == nullptr) return served_vocabulary(session.info());
   // Special tokens stand at the end of the tables of the families served; a random one is harmless.
   return {.first_id = 0, .ids = encoder->tokenizer().vocab_size()};
 }

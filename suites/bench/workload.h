@@ -30,8 +30,8 @@ struct Vocabulary {
   std::int64_t first_id = 0;
   std::int64_t ids = 0;
 };
-/// The ordinary tokens of the session's model. A server does not tell how many it has: then 100 to
-/// 10,000, which every model has.
+/// The ordinary tokens of the session's model. A server that does not tell how many it has: 100 to
+/// 10,000.
 Vocabulary vocabulary_of(const engine::Session& session);
 
 struct Workload {

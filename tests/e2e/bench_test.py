@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ASSAY, ROOT = Path(sys.argv[1]), Path(sys.argv[2])
+ASSAY, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
 MODEL = ROOT / "datasets/mini/model"
 ANY_NOISE = ["--allowed-noise", "1000", "--quiet"]
 
