@@ -1,6 +1,7 @@
 // Copies runs from another store. That file is not trusted: it is opened read-only with all checks,
 // read column by column, and written again through the same calls that a run uses.
 #include "base/error.h"
+#include "base/text.h"
 #include "store/digests.h"
 #include "store/impl.h"
 
@@ -39,6 +40,28 @@ static void copy_samples(const Store& from, std::int64_t from_task, RunWriter& w
   if (!batch.empty()) writer.add(to_task, batch);
 }
 
+/// One run with all it has. Nothing of it stays when that fails.
+static void copy_run(Store& to, const Store& from, const RunRecord& run) {
+  if (!is_plain_name(run.name)) throw_input("a run is named \"{}\"", escaped(run.name, 100));
+  const std::vector<RunTaskRecord> tasks = from.load_tasks(run.row);
+  const std::int64_t row = to.load_run(to.create_run(run, tasks)).row;
+  try {
+    const std::vector<RunTaskRecord> own = to.load_tasks(row);
+    RunWriter writer(to, row, run.machine);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      copy_samples(from, tasks[i].row, writer, own[i].row);
+    }
+    to.add_bench(row, from.load_bench(run.row));
+    for (const NumericsRecord& numerics : from.load_numerics(run.row)) {
+      to.add_numerics(row, numerics);
+    }
+    writer.finish(run.status, {run.energy_j, run.peak_memory_bytes});
+  } catch (const Error&) {
+    to.delete_run(row);
+    throw;
+  }
+}
+
 std::vector<std::string> Store::import_from(const std::filesystem::path& other) {
   const Store from = Store::open(other, OpenMode::kReadOnly);
   const VerifyReport report = from.verify(0);
@@ -50,17 +73,14 @@ std::vector<std::string> Store::import_from(const std::filesystem::path& other) 
   std::vector<std::string> imported;
   for (const RunRecord& run : from.list_runs()) {
     if (std::find(known.begin(), known.end(), run.name) != known.end()) continue;
-    const std::vector<RunTaskRecord> tasks = from.load_tasks(run.row);
-    const std::string name = create_run(run, tasks);
-    const RunRecord copy = load_run(name);
-    const std::vector<RunTaskRecord> own = load_tasks(copy.row);
-    RunWriter writer(*this, copy.row, run.machine);
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      copy_samples(from, tasks[i].row, writer, own[i].row);
+    try {
+      copy_run(*this, from, run);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+      throw_input("{}: run {} not imported: {}", other.string(), escaped(run.name, 100),
+                  error.what());
     }
-    add_bench(copy.row, from.load_bench(run.row));
-    writer.finish(run.status, {run.energy_j, run.peak_memory_bytes});
-    imported.push_back(name);
+    imported.push_back(run.name);
   }
   return imported;
 }
