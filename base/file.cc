@@ -14,6 +14,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/mapped_faults.h"
 #include "base/text.h"
 
 namespace assay {
@@ -161,13 +162,17 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (mapped == MAP_FAILED) {
+    if (errno == ENOMEM) throw_environment("{}: cannot be mapped: out of memory", shown(path));
     throw_input("{}: cannot be mapped: {}", shown(path), std::strerror(errno));
   }
   data_ = static_cast<const std::byte*>(mapped);
+  watch_mapping(data_, size_, path.string());
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ == nullptr) return;
+  forget_mapping(data_);
+  ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 void MappedFile::release_pages() const {

@@ -29,8 +29,8 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view conte
 /// SHA-256 of a file's bytes, read in pieces.
 std::string sha256_file(const std::filesystem::path& path);
 
-/// A regular file mapped read-only. The mapping is private; its bytes are those at open time unless
-/// another process changes the file.
+/// A regular file mapped read-only. If another process cuts it short, reading the lost part ends
+/// this process with exit code 2 and a line that names the file.
 class MappedFile {
  public:
   /// Throws: Error(kInput) when it cannot be opened or mapped.

@@ -13,6 +13,11 @@
 namespace assay {
 namespace {
 
+constexpr std::size_t kSmallText = 64 << 10;
+// A tree takes some 50 bytes a value, a text like [0,0,0] two: what is accepted must not become a
+// large multiple of itself. The largest real file, a tokenizer, has 1.3 million.
+constexpr std::size_t kMaxValues = std::size_t{1} << 23;
+
 [[noreturn]] void wrong_type(const Json& value, std::string_view wanted) {
   throw_input("expected {}, found {} (byte {})", wanted, value.type_name(), value.offset());
 }
@@ -195,7 +200,11 @@ class JsonParser {
                   limits_.max_bytes);
     }
     try {
-      simdjson::ondemand::parser parser(limits_.max_bytes);
+      // Making a parser's buffers costs more than parsing a small text: for those they are kept.
+      thread_local simdjson::ondemand::parser small;
+      std::optional<simdjson::ondemand::parser> large;
+      if (text_.size() > kSmallText) large.emplace(limits_.max_bytes);
+      simdjson::ondemand::parser& parser = large ? *large : small;
       od::document document = parser.iterate(padded_);
       Json root = read_document(document);
       const std::size_t end = position(document);
@@ -256,6 +265,7 @@ class JsonParser {
     if (depth > limits_.max_depth) {
       fail(offset, fmt::format("nested deeper than {} levels", limits_.max_depth));
     }
+    if (++values_ > kMaxValues) fail(offset, fmt::format("more than {} values", kMaxValues));
     const simdjson::ondemand::json_type type = value.type();
     Json out;
     if (type == simdjson::ondemand::json_type::array) {
@@ -297,6 +307,7 @@ class JsonParser {
   std::string_view source_;
   JsonLimits limits_;
   std::size_t last_offset_ = 0;
+  std::size_t values_ = 0;
 };
 
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
@@ -366,9 +377,16 @@ std::string json_quote(std::string_view text) {
   const std::string valid = is_valid_utf8(text) ? std::string() : replace_invalid_utf8(text);
   const std::string_view source = valid.empty() ? text : std::string_view(valid);
   std::string out = "\"";
-  for (const char c : source) {
+  bool control = false;  // the byte before began U+0080 to U+009F, which terminals may obey
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const char c = source[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    if (control) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      control = false;
+    } else if (byte == 0xc2 && static_cast<unsigned char>(source[i + 1]) < 0xa0) {
+      control = true;
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (c == '\n') {

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <string>
 
+#include "base/secret.h"
+
 namespace assay {
 namespace {
 std::atomic<LogLevel> current_level{LogLevel::kInfo};
@@ -15,7 +17,7 @@ LogLevel log_level() { return current_level; }
 void log_line(LogLevel level, std::string_view message) {
   if (level > current_level) return;
   std::string line = level == LogLevel::kWarning ? "warning: " : "";
-  line += message;
+  line += without_secrets(std::string(message));
   line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);
 }

@@ -1,46 +1,49 @@
 #include "base/secret.h"
 
-#include <fmt/format.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-
-#include <array>
+#include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <vector>
 
-#include "base/check.h"
+#include "base/text.h"
 
 namespace assay {
 namespace {
 
-template <typename Bytes>
-std::string hex(const Bytes& bytes) {
-  std::string out;
-  for (const unsigned char byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
-  return out;
+constexpr std::size_t kShortestSecret = 4;
+
+struct Known {
+  std::mutex lock;  // guards `secrets`
+  std::vector<std::string> secrets;
+  std::atomic<bool> any{false};
+};
+
+Known& known() {
+  static Known instance;
+  return instance;
 }
 
 }  // namespace
 
-std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
-  std::array<unsigned char, 32> out{};
-  unsigned size = 0;
-  const auto* text = reinterpret_cast<const unsigned char*>(message.data());
-  const unsigned char* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), text,
-                                   message.size(), out.data(), &size);
-  ASSAY_CHECK(done != nullptr && size == out.size(), "HMAC-SHA-256 failed");
-  return hex(out);
+void keep_secret(std::string_view secret) {
+  if (secret.size() < kShortestSecret) return;
+  const std::lock_guard guard(known().lock);
+  auto& secrets = known().secrets;
+  if (std::find(secrets.begin(), secrets.end(), secret) != secrets.end()) return;
+  secrets.emplace_back(secret);
+  // The longest first, so that a secret within a secret leaves nothing of it.
+  std::sort(secrets.begin(), secrets.end(),
+            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  known().any = true;
 }
 
-bool same_secret(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string random_hex(std::size_t count) {
-  std::vector<unsigned char> bytes(count);
-  ASSAY_CHECK(RAND_bytes(bytes.data(), static_cast<int>(count)) == 1, "no random bytes");
-  return hex(bytes);
+std::string without_secrets(std::string text) {
+  if (!known().any) return text;
+  const std::lock_guard guard(known().lock);
+  for (const std::string& secret : known().secrets) {
+    if (text.find(secret) != std::string::npos) text = replace_all(text, secret, "[secret]");
+  }
+  return text;
 }
 
 }  // namespace assay

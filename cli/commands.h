@@ -9,6 +9,7 @@ namespace assay::cli {
 void add_commands(CLI::App& app, Chosen& chosen);
 
 // Each is defined in cli/<name>.cc.
+void add_bench(CLI::App& app, Chosen& chosen);
 void add_compare(CLI::App& app, Chosen& chosen);
 void add_gate(CLI::App& app, Chosen& chosen);
 void add_runs(CLI::App& app, Chosen& chosen);
@@ -20,7 +21,9 @@ void add_generate(CLI::App& app, Chosen& chosen);
 void add_report(CLI::App& app, Chosen& chosen);
 void add_run(CLI::App& app, Chosen& chosen);
 void add_score(CLI::App& app, Chosen& chosen);
+void add_serve(CLI::App& app, Chosen& chosen);
 void add_models(CLI::App& app, Chosen& chosen);
+void add_quantize(CLI::App& app, Chosen& chosen);
 void add_suites(CLI::App& app, Chosen& chosen);
 void add_tokenize(CLI::App& app, Chosen& chosen);
 

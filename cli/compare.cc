@@ -10,6 +10,8 @@
 
 #include "cli/commands.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
+#include "reports/numerics.h"
 
 namespace assay::cli {
 namespace {
@@ -19,12 +21,31 @@ struct CompareCommand {
   std::vector<std::string> runs;
   std::string format = "text";
   bool json = false;
+  bool numerics = false;
   reports::CompareOptions options;
 };
+
+/// Numbers of every run against its reference on the same text.
+ExitCode compare_numerics(const CompareCommand& command, const store::Store& store) {
+  std::vector<store::RunRecord> runs;
+  for (const std::string& run : command.runs) runs.push_back(store.load_run(run));
+  const std::vector<reports::NumericsRow> rows = reports::load_numerics_rows(store, runs);
+  if (command.json) {
+    fmt::print("{}\n", reports::numerics_json(rows).dump());
+  } else if (command.format == "markdown") {
+    fmt::print("{}", reports::numerics_markdown(rows));
+  } else if (command.format == "csv") {
+    fmt::print("{}", reports::numerics_csv(rows));
+  } else {
+    fmt::print("{}", reports::numerics_text(rows));
+  }
+  return ExitCode::kOk;
+}
 
 ExitCode compare(const CompareCommand& command) {
   const store::Store store =
       store::Store::open(store_path(command.db, false), store::OpenMode::kReadOnly);
+  if (command.numerics) return compare_numerics(command, store);
   const store::RunRecord baseline = store.load_run(command.runs.front());
   Json::Array documents;
   for (std::size_t i = 1; i < command.runs.size(); ++i) {
@@ -33,12 +54,12 @@ ExitCode compare(const CompareCommand& command) {
     if (command.json) {
       documents.push_back(reports::comparison_json(comparison));
     } else if (command.format == "markdown") {
-      fmt::print("{}\n", reports::comparison_markdown(comparison));
+      fmt::print("{}\n", escaped_lines(reports::comparison_markdown(comparison)));
     } else if (command.format == "csv") {
       const std::string csv = reports::comparison_csv(comparison);
       fmt::print("{}", i == 1 ? csv : csv.substr(csv.find('\n') + 1));
     } else {
-      fmt::print("{}", reports::comparison_text(comparison));
+      fmt::print("{}", escaped_lines(reports::comparison_text(comparison)));
     }
   }
   if (command.json) {
@@ -59,6 +80,8 @@ void add_compare(CLI::App& app, Chosen& chosen) {
   sub->add_option("--db", command->db, "Result store")->envname("ASSAY_DB");
   sub->add_option("--format", command->format, "text, markdown or csv")
       ->check(CLI::IsMember({"text", "markdown", "csv"}));
+  sub->add_flag("--numerics", command->numerics,
+                "Divergence from the reference setting instead of task scores");
   sub->add_flag("--json", command->json, "One JSON document on stdout");
   sub->add_flag("--common-items", command->options.common_items,
                 "Pair the items that both runs have, instead of refusing");

@@ -11,6 +11,7 @@
 #include "cli/gate_files.h"
 #include "cli/gate_policy.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "reports/baseline.h"
 
 namespace assay::cli {
@@ -40,8 +41,8 @@ ExitCode gate(const GateCommand& command) {
       store, baseline, candidate,
       gate_policy(command.policy, candidate.suite, "suite of " + candidate.name));
   write_gate_files({&report, 1}, command.files);
-  fmt::print("{}",
-             command.json ? reports::gate_json(report).dump() + "\n" : reports::gate_text(report));
+  fmt::print("{}", command.json ? reports::gate_json(report).dump() + "\n"
+                                : escaped_lines(reports::gate_text(report)));
   return report.exit_code();
 }
 

@@ -5,10 +5,12 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/version.h"
@@ -27,7 +29,7 @@ constexpr const char* kExitCodes =
 
 int fail(ExitCode code, const std::string& message) {
   // A message may quote a hostile file: no control characters, bounded length.
-  const std::string line = "assay: " + assay::escaped(message, 4000) + "\n";
+  const std::string line = "assay: " + assay::escaped(assay::without_secrets(message), 4000) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);
 }
@@ -101,6 +103,9 @@ int main(int argc, char** argv) {
                 std::string("this is a bug in assay, please report it: ") + error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::kEnvironment, "out of memory");
+  } catch (const std::system_error& error) {
+    // A thread that could not be started, a folder that cannot be read.
+    return fail(ExitCode::kEnvironment, std::string("the system refused: ") + error.what());
   } catch (const std::exception& error) {
     return fail(ExitCode::kBug,
                 std::string("this is a bug in assay, please report it: ") + error.what());

@@ -10,15 +10,19 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/bench_common.h"
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/gate_files.h"
+#include "cli/http_options.h"
 #include "cli/processes.h"
 #include "cli/run_gate.h"
 #include "cli/sandbox_option.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "engine/generator.h"
+#include "engine/numerics.h"
 #include "evals/benchmark.h"
 #include "evals/interval.h"
 #include "store/store.h"
@@ -35,6 +39,8 @@ struct RunArguments {
   std::string db;
   std::string data;
   std::string model;
+  std::string model_name;
+  engine::HttpOptions http;
   std::vector<std::string> precision;
   std::optional<std::string> device;
   std::optional<std::string> kv;
@@ -46,6 +52,7 @@ struct RunArguments {
   std::optional<std::uint64_t> seed;
   std::optional<std::string> chat_format;
   std::optional<std::string> long_prompts;
+  std::optional<std::string> calibrate;
   std::vector<std::string> tasks;
   std::string label;
   std::string branch;
@@ -68,11 +75,15 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("SUITE", a.suite, "Suite file (.jsonc)")->required();
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
   command.add_option("--data", a.data, "Folder with the data sets")->envname("ASSAY_DATA");
-  command.add_option("--model", a.model, "Instead of the suite's models")->envname("ASSAY_MODEL");
+  command
+      .add_option("--model", a.model,
+                  "Instead of the suite's models; folder, "
+                  "replay:FILE, or the address of a server's API, several with commas")
+      ->envname("ASSAY_MODEL");
   command
       .add_option("--precision", a.precision, "Instead of the suite's settings; may be repeated")
       ->envname("ASSAY_PRECISION");
-  command.add_option("--kv", a.kv, "KV cache of every setting: bf16 or fp8");
+  command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   command.add_option("--dp", a.dp, "Copies of the model that answer different samples")
@@ -83,6 +94,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--chat-format", a.chat_format, "For models without a known chat template");
   command.add_option("--long-prompts", a.long_prompts, "error, or truncate the oldest tokens")
       ->check(CLI::IsMember({"error", "truncate"}));
+  command.add_option("--calibrate", a.calibrate,
+                     "Text file for static scales that the model has not");
   command.add_option("--max-batch", a.max_batch, "Sequences at once; 0: by memory");
   command.add_option("--max-context", a.max_context, "Longest sequence; 0: the model's");
   command.add_option("--seed", a.seed, "Of sampling");
@@ -111,6 +124,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
   add_launcher_option(command, a.launcher);
+  add_http_options(command, a.model_name, a.http);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -119,7 +133,13 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   if (!a.model.empty()) {
     suite.models = {{.path = a.model, .settings = suite.models.front().settings}};
   }
+  if (!a.model_name.empty()) {
+    for (suites::SuiteModel& model : suite.models) model.name = a.model_name;
+  }
   for (suites::SuiteModel& model : suite.models) {
+    if (engine::is_served(model.path) && (!a.precision.empty() || a.kv)) {
+      throw_input("{}: --precision and --kv are the server's own; leave them out", model.path);
+    }
     if (!a.precision.empty()) {
       model.settings.clear();
       for (const std::string& name : a.precision) {
@@ -137,6 +157,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   engine.max_context = a.max_context.value_or(engine.max_context);
   engine.chat_format = a.chat_format.value_or(engine.chat_format);
   engine.long_prompts = a.long_prompts.value_or(engine.long_prompts);
+  engine.calibrate = a.calibrate.value_or(engine.calibrate);
   suite.seed = a.seed.value_or(suite.seed);
   if (!a.tasks.empty()) {
     std::erase_if(suite.tasks, [&](const suites::SuiteTask& task) {
@@ -159,7 +180,7 @@ suites::ProgressStyle progress_style(const std::string& name) {
 /// The data folder: the option or ASSAY_DATA, else the suite's.
 std::filesystem::path data_folder(const RunArguments& a, const suites::Suite& suite) {
   if (!a.data.empty()) return a.data;
-  if (!suite.data.empty()) return suite.data;
+  if (!suite.data.empty() || suite.tasks.empty()) return suite.data;
   throw_input("{}: no data folder: give --data, ASSAY_DATA or \"data\" in the suite", a.suite);
 }
 
@@ -170,12 +191,7 @@ class FreshStoreGuard {
       : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {}
   ~FreshStoreGuard() {
     if (existed_ || used_) return;
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-      std::filesystem::path file = path_;
-      file += suffix;
-      std::filesystem::remove(file, code);
-    }
+    store::remove_unused_store(path_);
   }
   FreshStoreGuard(const FreshStoreGuard&) = delete;
   FreshStoreGuard& operator=(const FreshStoreGuard&) = delete;
@@ -201,10 +217,17 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
   options.branch = a.branch;
   options.revision = a.revision;
   options.build = build_record();
-  options.make_generator = [processes](engine::EngineOptions engine) {
+  options.make_generator = [http = a.http, processes](engine::EngineOptions engine) {
+    engine.http = http;
     engine.processes = processes;
     return engine::make_generator(engine);
   };
+  options.make_session = [http = a.http, processes](engine::EngineOptions engine) {
+    engine.http = http;
+    engine.processes = processes;
+    return engine::make_session(engine);
+  };
+  options.measure_numerics = engine::measure_numerics;
   return options;
 }
 
@@ -254,7 +277,7 @@ Scorers make_scorers(const RunArguments& a, suites::Suite& suite, suites::Runner
 
 /// One line a task: what was measured, with its interval.
 void print_text(const store::RunRecord& run, const std::vector<suites::TaskSummary>& tasks) {
-  fmt::print("{}  {}  {}\n", run.name, run.model.name,
+  fmt::print("{}  {}  {}\n", run.name, escaped(run.model.name),
              suites::setting_name({.precision = run.setting, .kv = run.kv}));
   for (const suites::TaskSummary& task : tasks) {
     for (const evals::MetricValue& metric : task.aggregate.metrics) {
@@ -286,14 +309,23 @@ void print_results(const std::vector<suites::RunReport>& reports, const store::S
   for (const suites::RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
     const std::vector<suites::TaskSummary> tasks = suites::summarize(store, run.row);
+    const std::vector<store::BenchCaseRecord> benches = store.load_bench(run.row);
     if (json) {
       runs.push_back(suites::run_json(run, tasks));
+      Json cases{Json::Array{}};
+      for (const store::BenchCaseRecord& bench : benches) {
+        cases.push_back(suites::case_json(run.name, bench));
+      }
+      if (!benches.empty()) runs.as_array().back().set("benches", std::move(cases));
     } else {
       print_text(run, tasks);
+      print_cases(benches);
     }
   }
   if (!json) {
-    for (const reports::GateReport& gate : gates) fmt::print("{}", reports::gate_text(gate));
+    for (const reports::GateReport& gate : gates) {
+      fmt::print("{}", escaped_lines(reports::gate_text(gate)));
+    }
     return;
   }
   Json document;
@@ -332,12 +364,16 @@ ExitCode run(const RunArguments& a, engine::ProcessGroup* processes) {
     print_results(reports, store, gates, a.json);
   }
   std::int64_t unscored = 0;
-  for (const suites::RunReport& report : reports) unscored += report.unscored;
+  bool left_out = !scorers.refused.empty();
+  for (const suites::RunReport& report : reports) {
+    unscored += report.unscored;
+    left_out = left_out || !report.refused.empty();
+  }
   if (!scorers.refused.empty()) {
     log_warning("{} was left out: no sandbox (see above)", join(scorers.refused, ", "));
   }
   if (unscored <= suite.allowed_errors) {
-    return scorers.refused.empty() ? worst_exit_code(gates) : ExitCode::kIncomplete;
+    return left_out ? ExitCode::kIncomplete : worst_exit_code(gates);
   }
   log_warning(
       "{} responses could not be evaluated, {} are allowed; the same command tries them again",

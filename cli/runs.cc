@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/store_path.h"
+#include "cli/terminal.h"
 #include "reports/baseline.h"
 #include "store/export.h"
 #include "store/store.h"
@@ -103,8 +104,8 @@ ExitCode show(const RunsOptions& options) {
 ExitCode trend(const RunsOptions& options) {
   const store::Store store = open_store(options, false);
   const auto points = reports::find_trend(store, store.load_run(options.run));
-  fmt::print(
-      "{}", options.json ? reports::trend_json(points).dump() + "\n" : reports::trend_text(points));
+  fmt::print("{}", options.json ? reports::trend_json(points).dump() + "\n"
+                                : escaped_lines(reports::trend_text(points)));
   return ExitCode::kOk;
 }
 

@@ -39,3 +39,6 @@ if(ASSAY_SANITIZE)
     $<$<COMPILE_LANGUAGE:C,CXX>:-fno-sanitize-recover=all>)
   add_link_options(-fsanitize=${ASSAY_SANITIZE})
 endif()
+if(ASSAY_FUZZ)
+  add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=fuzzer-no-link>)  # coverage of every library
+endif()

@@ -29,6 +29,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/tls.h"
+#include "base/url.h"
 
 namespace assay::datasets {
 namespace {
@@ -43,37 +45,17 @@ using Parser = http::response_parser<http::buffer_body>;
 
 constexpr int kMaxRedirects = 5;
 constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
-constexpr std::size_t kMaxUrlBytes = 4096;
+constexpr std::size_t kMaxUrlBytes = 4096;  // as base/url.h has it
 constexpr std::chrono::milliseconds kLongestWait{30'000};
 constexpr std::int64_t kLongestRetryAfterSeconds = 120;
 
-struct Url {
-  std::string host;
-  std::string port;
-  std::string target;  // path and query
-};
-
-/// Throws: Error(kInput) for anything but a plain https address.
-Url parse_url(const std::string& text) {
-  constexpr std::string_view kScheme = "https://";
-  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f' && c != '@' && c != '\\'; };
-  if (text.rfind(kScheme, 0) != 0) {
+/// Throws: Error(kInput) for anything but a plain https address without credentials.
+Url parse_https(const std::string& text) {
+  if (text.rfind("https://", 0) != 0) {
     throw_input("{}: only https addresses are fetched", escaped(text));
   }
-  if (text.size() > kMaxUrlBytes || !std::all_of(text.begin(), text.end(), is_plain)) {
-    throw_input("{}: is no plain address", escaped(text));
-  }
-  const std::string rest = text.substr(kScheme.size());
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  const std::string authority = rest.substr(0, slash);
-  const std::size_t colon = std::min(authority.find(':'), authority.size());
-  Url url{.host = authority.substr(0, colon),
-          .port = colon < authority.size() ? authority.substr(colon + 1) : "443",
-          .target = slash < rest.size() ? rest.substr(slash, rest.find('#') - slash) : "/"};
-  const auto port = parse_int(url.port);
-  if (url.host.empty() || !port || *port < 1 || *port > 65535) {
-    throw_input("{}: has no usable host and port", escaped(text));
-  }
+  Url url = parse_url(text);
+  if (!url.credentials.empty()) throw_input("{}: is no plain address", escaped(url.shown()));
   return url;
 }
 
@@ -179,18 +161,7 @@ class Download {
         options_(options),
         file_(side_file),
         context_(asio::ssl::context::tls_client) {
-    SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
-    context_.set_verify_mode(asio::ssl::verify_peer);
-    boost::system::error_code error;
-    if (options.ca_file.empty()) {
-      context_.set_default_verify_paths(error);
-    } else {
-      context_.load_verify_file(options.ca_file, error);
-    }
-    if (error) {
-      throw_input("{}: trusted certificates cannot be read: {}", escaped(options.ca_file),
-                  error.message());
-    }
+    verify_peers(context_.native_handle(), options.ca_file);
   }
 
   void run() {
@@ -223,7 +194,7 @@ class Download {
     asio::io_context io;
     Outcome outcome;
     std::exception_ptr fault;
-    asio::co_spawn(io, exchange(parse_url(url)), [&](std::exception_ptr thrown, Outcome value) {
+    asio::co_spawn(io, exchange(parse_https(url)), [&](std::exception_ptr thrown, Outcome value) {
       fault = thrown;
       outcome = std::move(value);
     });
@@ -242,7 +213,7 @@ class Download {
     const std::string tag = file_.tag(url_);
     const bool resume = is_strong_tag(tag);
     http::request<http::empty_body> request(http::verb::get, url.target, 11);
-    request.set(http::field::host, url.port == "443" ? url.host : url.host + ":" + url.port);
+    request.set(http::field::host, url.authority());
     request.set(http::field::user_agent, "assay");
     request.set(http::field::accept_encoding, "identity");
     request.set(http::field::connection, "close");
@@ -262,24 +233,17 @@ class Download {
   }
 
   asio::awaitable<void> connect(Stream& stream, const Url& url) {
-    SSL* const ssl = stream.native_handle();
-    // An address is checked as one; a name is sent to the server and checked as a name.
-    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), url.host.c_str()) != 1) {
-      if (SSL_set1_host(ssl, url.host.c_str()) != 1 ||
-          SSL_set_tlsext_host_name(ssl, url.host.c_str()) != 1) {
-        throw_input("{}: is no host name", escaped(url.host));
-      }
-    }
+    expect_host(stream.native_handle(), url.host);
     tcp::resolver resolver(stream.get_executor());
     const auto endpoints = co_await resolver.async_resolve(url.host, url.port, asio::use_awaitable);
     beast::get_lowest_layer(stream).expires_after(options_.timeout);
     co_await beast::get_lowest_layer(stream).async_connect(endpoints, asio::use_awaitable);
     const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::client,
                                                          asio::as_tuple(asio::use_awaitable));
-    const long verdict = SSL_get_verify_result(ssl);
-    if (error && verdict != X509_V_OK) {
+    const std::string failure = error ? verify_failure(stream.native_handle()) : "";
+    if (!failure.empty()) {
       throw_environment("{}: the certificate of {} does not verify: {}", shown(), escaped(url.host),
-                        X509_verify_cert_error_string(verdict));
+                        failure);
     }
     if (error) throw boost::system::system_error(error);
   }
@@ -327,7 +291,7 @@ class Download {
 
   Outcome redirect(std::string location, const Url& from) const {
     if (location.rfind('/', 0) == 0 && location.rfind("//", 0) != 0) {
-      location = "https://" + from.host + ":" + from.port + location;
+      location = "https://" + from.authority() + location;
     }
     if (location.rfind("https://", 0) != 0) {
       throw_environment("{}: the server redirects to \"{}\", which is not https; not followed",
@@ -374,7 +338,7 @@ class Download {
 }  // namespace
 
 void download(const std::string& url, const fs::path& side_file, const HttpsOptions& options) {
-  (void)parse_url(url);
+  (void)parse_https(url);
   try {
     Download(url, side_file, options).run();
   } catch (const Error&) {

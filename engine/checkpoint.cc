@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/checkpoint_files.h"
+#include "engine/stored_codes.h"
 
 namespace assay::engine {
 namespace {
@@ -44,14 +45,29 @@ bool is_expected_extra(const ModelConfig& config, std::string_view name) {
   return name.ends_with(".rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight");
 }
 
-void refuse_quantized(const ModelConfig& config, const fs::path& folder) {
-  if (config.quant_format == QuantFormat::kNone) return;
-  const Json* format = config.quantization.find("format");
-  throw_input(
-      "{}: a quantized checkpoint ({}{}) cannot be loaded yet: use the unquantized one with "
-      "--precision",
-      shown(folder), quant_format_name(config.quant_format),
-      format != nullptr && format->is_string() ? ", " + escaped(format->as_string(), 60) : "");
+/// A tensor that only quantized modules have: unread, it would be a changed model.
+bool looks_quantized(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  for (const std::string_view part : {"scale", "zero", "packed", "qweight", "g_idx"}) {
+    if (last.find(part) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+/// Words of eight codes need whole words in the direction that they are packed in.
+void check_divisible(const StoredScheme& scheme, const std::string& module,
+                     const std::vector<std::int64_t>& shape, const std::string& folder) {
+  const bool gptq = scheme.packing == CodePacking::kGptq;
+  const bool awq = scheme.packing == CodePacking::kAwq;
+  if ((gptq || awq) && (shape[0] % 8 != 0 || (gptq && shape[1] % 8 != 0))) {
+    throw_input("{}: {}: {} x {} cannot be packed eight to a word", folder, module, shape[0],
+                shape[1]);
+  }
+}
+
+bool is_kv_scale(std::string_view name) {
+  return std::any_of(kv_scale_names().begin(), kv_scale_names().end(),
+                     [&](const std::string& known) { return name.ends_with("." + known); });
 }
 
 }  // namespace
@@ -61,7 +77,7 @@ Checkpoint Checkpoint::open(const fs::path& folder) {
   Checkpoint out;
   out.folder_ = folder;
   out.config_ = load_model_config(folder);
-  refuse_quantized(out.config_, folder);
+  out.quantization_ = QuantConfig(out.config_, shown(folder));
   for (const ShardFile& shard : find_shards(folder)) {
     out.add_shard(shard.path, shard.tensors ? &*shard.tensors : nullptr);
   }
@@ -100,37 +116,96 @@ void Checkpoint::add_shard(const fs::path& path, const std::vector<std::string>*
   shards_.push_back(std::move(shard));
 }
 
+std::optional<StoredScheme> Checkpoint::scheme_of(const std::string& module,
+                                                  std::int64_t cols) const {
+  std::optional<StoredScheme> scheme = quantization_.scheme_of(module);
+  if (scheme && scheme->format.group < 0) scheme->format.group = cols;
+  return scheme;
+}
+
+void Checkpoint::check_plain(const TensorSpec& spec, std::vector<std::string>& missing) const {
+  const TensorView* tensor = find(spec.name);
+  if (tensor == nullptr) {
+    missing.push_back(spec.name);
+    return;
+  }
+  if (tensor->shape != spec.shape) {
+    throw_input("{}: tensor \"{}\" has shape [{}], config.json implies [{}]", shown(folder_),
+                spec.name, fmt::join(tensor->shape, ", "), fmt::join(spec.shape, ", "));
+  }
+  if (!is_plain_float(tensor->dtype)) {
+    throw_input(
+        "{}: tensor \"{}\" is {} and no quantization config says that it is quantized: BF16, F16 "
+        "or F32 was expected",
+        shown(folder_), spec.name, dtype_name(tensor->dtype));
+  }
+}
+
+void Checkpoint::check_stored(const StoredTensor& wanted, std::vector<std::string>& missing) const {
+  const TensorView* tensor = find(wanted.name);
+  if (tensor == nullptr) {
+    if (wanted.required) missing.push_back(wanted.name);
+    return;
+  }
+  if (std::find(wanted.types.begin(), wanted.types.end(), tensor->dtype) == wanted.types.end()) {
+    throw_input("{}: tensor \"{}\" is {}, the quantization config implies {}", shown(folder_),
+                wanted.name, dtype_name(tensor->dtype), dtype_name(wanted.types.front()));
+  }
+  if (std::find(wanted.shapes.begin(), wanted.shapes.end(), tensor->shape) == wanted.shapes.end()) {
+    throw_input("{}: tensor \"{}\" has shape [{}], the quantization config implies [{}]",
+                shown(folder_), wanted.name, fmt::join(tensor->shape, ", "),
+                fmt::join(wanted.shapes.front(), ", "));
+  }
+}
+
 void Checkpoint::check_tensors() {
   std::vector<std::string> missing;
   std::vector<std::string> known;
+  constexpr std::string_view kWeight = ".weight";
   for (const TensorSpec& spec : expected_tensors(config_)) {
-    const TensorView* tensor = find(spec.name);
-    known.push_back(spec.name);
-    if (tensor == nullptr) {
-      missing.push_back(spec.name);
+    std::optional<StoredScheme> scheme;
+    std::string module = spec.name;
+    if (spec.shape.size() == 2 && spec.name.ends_with("_proj.weight")) {
+      module.resize(module.size() - kWeight.size());
+      scheme = scheme_of(module, spec.shape[1]);
+    } else if (spec.name == "lm_head.weight") {
+      module = "lm_head";
+      scheme = scheme_of(module, spec.shape[1]);
+    }
+    if (!scheme) {
+      known.push_back(spec.name);
+      check_plain(spec, missing);
       continue;
     }
-    if (tensor->shape != spec.shape) {
-      throw_input("{}: tensor \"{}\" has shape [{}], config.json implies [{}]", shown(folder_),
-                  spec.name, fmt::join(tensor->shape, ", "), fmt::join(spec.shape, ", "));
+    check_divisible(*scheme, module, spec.shape, shown(folder_));
+    for (const StoredTensor& wanted :
+         stored_tensors(*scheme, module, spec.shape[0], spec.shape[1])) {
+      known.push_back(wanted.name);
+      check_stored(wanted, missing);
     }
-    if (!is_plain_float(tensor->dtype)) {
-      throw_input(
-          "{}: tensor \"{}\" is {} and config.json has no quantization_config: BF16, F16 "
-          "or F32 was expected",
-          shown(folder_), spec.name, dtype_name(tensor->dtype));
-    }
+    for (const std::string& suffix : scheme->ignored) known.push_back(module + "." + suffix);
   }
   if (!missing.empty()) {
     throw_input("{}: {} tensors are missing: {}", shown(folder_), missing.size(),
                 shortened(missing));
   }
   std::sort(known.begin(), known.end());
+  check_unknown(known);
+}
+
+void Checkpoint::check_unknown(const std::vector<std::string>& known) {
   for (const TensorView& tensor : tensors_) {
-    if (!std::binary_search(known.begin(), known.end(), tensor.name) &&
-        !is_expected_extra(config_, tensor.name)) {
-      unused_.push_back(tensor.name);
+    if (std::binary_search(known.begin(), known.end(), tensor.name) ||
+        is_expected_extra(config_, tensor.name) || is_kv_scale(tensor.name)) {
+      continue;
     }
+    if (looks_quantized(tensor.name)) {
+      throw_input(
+          "{}: tensor \"{}\" belongs to no matrix that the quantization config describes: a scale "
+          "that is left out would change the model",
+          shown(folder_), escaped(tensor.name, 120));
+    }
+    unused_.push_back(tensor.name);
   }
   if (!unused_.empty()) {
     log_warning("{}: tensors that this model does not use: {}", shown(folder_), shortened(unused_));

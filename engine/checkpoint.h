@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "engine/model_config.h"
+#include "engine/quant_config.h"
 #include "engine/safetensors.h"
 
 namespace assay::engine {
@@ -27,11 +29,17 @@ class Checkpoint {
  public:
   /// Opens `folder`: config.json, then model.safetensors, or the shards that
   /// model.safetensors.index.json or their file names list. Checks that every tensor the
-  /// configuration implies is there with its shape, in BF16, F16 or F32.
+  /// configuration implies is there with its shape, in BF16, F16 or F32, or, where the
+  /// quantization config says so, as its codes and scales; a missing, extra or misnamed scale is an
+  /// error.
   /// Throws: Error(kInput) naming file, tensor or key, reason and what to do.
   static Checkpoint open(const std::filesystem::path& folder);
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
+  [[nodiscard]] const QuantConfig& quantization() const { return quantization_; }
+  /// How the module is stored, groups of all inputs resolved; nothing: in BF16, F16 or F32.
+  [[nodiscard]] std::optional<StoredScheme> scheme_of(const std::string& module,
+                                                      std::int64_t cols) const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   /// nullptr when there is no tensor of that name.
   [[nodiscard]] const TensorView* find(std::string_view name) const;
@@ -65,11 +73,15 @@ class Checkpoint {
   Checkpoint() = default;
   void add_shard(const std::filesystem::path& path, const std::vector<std::string>* listed);
   void check_tensors();
+  void check_plain(const TensorSpec& spec, std::vector<std::string>& missing) const;
+  void check_stored(const StoredTensor& wanted, std::vector<std::string>& missing) const;
+  void check_unknown(const std::vector<std::string>& known);
   [[nodiscard]] std::string data_digest(const TensorView& tensor) const;
   [[nodiscard]] std::string digest_with(std::span<const std::string> data_digests) const;
 
   std::filesystem::path folder_;
   ModelConfig config_;
+  QuantConfig quantization_;
   std::vector<Shard> shards_;
   std::vector<TensorView> tensors_;  // sorted by name
   std::vector<std::string> unused_;

@@ -48,10 +48,22 @@ struct RequestTimes {
   std::int64_t last_ns = 0;
 };
 
+/// How a server came to answer; empty for models of this process.
+struct Served {
+  std::string endpoint;     // address, without credentials
+  std::string model;        // as the server names it
+  std::string fingerprint;  // its "system_fingerprint"
+  std::int64_t attempts = 0;
+  std::int64_t waited_ns = 0;       // between attempts
+  std::vector<std::string> faults;  // of the attempts that failed, the first ones
+  friend bool operator==(const Served&, const Served&) = default;
+};
+
 struct Completion {
   std::vector<TokenId> prompt_ids;
   std::vector<TokenId> ids;  // generated, the stop id included
   std::string text;          // without stop id and stop string; valid UTF-8
+  std::string stop;          // kStop: the stop string that was met
   FinishReason finish_reason = FinishReason::kError;
   std::vector<TokenLogprob> logprobs;  // one per generated id when asked for
   std::vector<ContinuationScore> continuations;
@@ -59,6 +71,9 @@ struct Completion {
   RequestTimes times;
   std::int64_t truncated_prompt_tokens = 0;  // oldest ids left out to fit the context
   std::int64_t cached_prompt_tokens = 0;     // taken from the prefix cache
+  std::int64_t prompt_tokens = 0;            // as a server counts them, where ids are not told;
+  std::int64_t output_tokens = 0;            // 0: the ids' number
+  Served served;
   std::string error;
 };
 

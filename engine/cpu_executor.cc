@@ -32,6 +32,10 @@ CpuExecutor::CpuExecutor(const ModelConfig& config, const WeightSource& source,
                                           .kv_heads = rank->model.partition.kv_heads.size(),
                                           .head_dim = config.head_dim},
                                   options.kv, options.pages);
+    if (options.kv == KvType::kFp8) {
+      rank->cache->set_static_scales(
+          static_kv_scales(config, source, rank->model.partition.kv_heads));
+    }
     if (options.ranks == 1) {
       rank->communicator = std::make_unique<SelfCommunicator>();
     } else {
@@ -39,6 +43,10 @@ CpuExecutor::CpuExecutor(const ModelConfig& config, const WeightSource& source,
     }
     rank->forward = std::make_unique<Forward>(rank->model, *rank->cache, *rank->communicator,
                                               threads, pinned ? r * threads : -1, options.max_rows);
+    if (options.observer != nullptr) {
+      ASSAY_CHECK(options.ranks == 1, "one rank is observed");
+      rank->forward->observe(options.observer);
+    }
     ranks_.push_back(std::move(rank));
   }
   for (std::size_t r = 0; r < ranks_.size(); ++r) {

@@ -24,10 +24,11 @@ namespace assay::engine {
 struct CpuExecutorOptions {
   const PrecisionSetting* setting = nullptr;
   KvType kv = KvType::kBf16;
-  int ranks = 1;             // 1, 2, 4 or 8, equally many in every process
-  int threads = 1;           // of all ranks of this process; a rank has at least one
-  std::int64_t context = 0;  // longest sequence
-  std::int64_t pages = 0;    // of the cache
+  ForwardObserver* observer = nullptr;  // one rank only
+  int ranks = 1;                        // 1, 2, 4 or 8, equally many in every process
+  int threads = 1;                      // of all ranks of this process; a rank has at least one
+  std::int64_t context = 0;             // longest sequence
+  std::int64_t pages = 0;               // of the cache
   std::int64_t max_rows = 0;
   Communicator* processes = nullptr;  // connects the processes, one end in each; null: only one
 };

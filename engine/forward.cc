@@ -14,10 +14,29 @@ std::size_t bytes(std::int64_t count, std::size_t size) {
   return static_cast<std::size_t>(count) * size;
 }
 
+/// The largest of measure(matrix) over the model's matrices.
+template <typename Measure>
+std::int64_t most(const Model& model, const Measure& measure) {
+  std::int64_t out = measure(model.lm_head);
+  for (const LayerWeights& layer : model.layers) {
+    for (const PackedMatrix& matrix : layer.qkv) out = std::max(out, measure(matrix));
+    out = std::max(
+        {out, measure(layer.o), measure(layer.gate), measure(layer.up), measure(layer.down)});
+  }
+  return out;
+}
+
 std::int64_t widest_input(const Model& model) {
-  const LayerWeights& layer = model.layers.front();
-  return std::max({layer.qkv.padded_inputs(), layer.o.padded_inputs(), layer.gate.padded_inputs(),
-                   layer.down.padded_inputs(), model.lm_head.padded_inputs()});
+  return most(model, [](const PackedMatrix& m) { return m.padded_inputs(); });
+}
+std::int64_t most_scales(const Model& model) {
+  return most(model, [](const PackedMatrix& m) { return m.input_scales(); });
+}
+
+/// Products of equal inputs read the same buffer.
+bool same_input(const PackedMatrix& a, const PackedMatrix& b) {
+  return a.activations == b.activations && a.input_scale == b.input_scale &&
+         a.amax_bound == b.amax_bound && a.group == b.group;
 }
 
 /// Query heads of the rank for each of its KV heads.
@@ -48,8 +67,8 @@ Forward::Forward(const Model& model, KvCache& cache, Communicator& communicator,
       context_(cpu_kernels(), threads, scratch_floats(model), first_core),
       x_(bytes(max_rows * model.config.hidden, sizeof(bf16))),
       input_(bytes(max_rows * widest_input(model), sizeof(bf16))),
-      scale_(bytes(max_rows * kShards, sizeof(float))),
-      qkv_(bytes(max_rows * model.layers.front().qkv.padded_rows(), sizeof(bf16))),
+      scale_(bytes(max_rows * std::max(kShards, most_scales(model)), sizeof(float))),
+      qkv_(bytes(max_rows * model.qkv_width(), sizeof(bf16))),
       mixed_(bytes(max_rows * model.layers.front().o.inputs() + 16, sizeof(bf16))),
       gate_(bytes(max_rows * model.layers.front().gate.padded_rows() + 16, sizeof(bf16))),
       up_(bytes(max_rows * model.layers.front().up.padded_rows() + 16, sizeof(bf16))),
@@ -73,6 +92,7 @@ void Forward::run(const Batch& batch, std::span<LogitResult> results) {
   for (std::int64_t layer = 0; layer < model_.config.layers; ++layer) {
     attention_block(batch, layer);
     mlp_block(rows, layer);
+    if (observer_ != nullptr) observer_->on_layer(layer, x_.as<bf16>(), rows);
   }
   logits(batch, results);
 }
@@ -100,16 +120,24 @@ void Forward::embed(const Batch& batch) {
   for (std::int64_t i = 0; i < rows * hidden; ++i) x_.as<bf16>()[i] = float_to_bf16(sums[i]);
 }
 
-RowOut Forward::row_out(const PackedMatrix& next, std::int64_t row, bool quantize) {
+RowOut Forward::row_out(const PackedMatrix& next, std::int64_t row) {
   return {.out = input_.as<bf16>() + row * next.padded_inputs(),
-          .scale = quantize ? scale_.as<float>() + row * next.shards : nullptr,
+          .scale = scale_.as<float>() + row * next.input_scales(),
           .shards = next.shards,
           .shard_used = next.shard_used,
-          .shard_k = next.shard_k};
+          .shard_k = next.shard_k,
+          .type = next.activations,
+          .static_scale = next.input_scale,
+          .amax_bound = next.amax_bound,
+          .pieces = next.pieces.data(),
+          .piece_count = static_cast<std::int64_t>(next.pieces.size())};
 }
 
-void Forward::norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next,
-                   bool quantize) {
+const float* Forward::input_scales(const PackedMatrix& matrix) const {
+  return matrix.activations == ActivationType::kBf16 ? nullptr : scale_.as<float>();
+}
+
+void Forward::norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next) {
   const std::int64_t hidden = model_.config.hidden;
   context_.team.run(rows, [&](std::int64_t row, int thread) {
     const FlushSubnormals flush;
@@ -118,31 +146,46 @@ void Forward::norm(const std::vector<float>& weight, std::int64_t rows, const Pa
                                 .scratch = context_.scratch(thread),
                                 .cols = hidden,
                                 .eps = static_cast<float>(model_.config.rms_eps)},
-                               row_out(next, row, quantize));
+                               row_out(next, row));
   });
 }
 
-void Forward::multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out) {
-  const bool quantized = model_.setting.quantize_activations;
+void Forward::multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out, std::int64_t ldo) {
   gemm_cpu(context_, {.a = input_.as<bf16>(),
-                      .a_scale = quantized ? scale_.as<float>() : nullptr,
+                      .a_scale = input_scales(matrix),
                       .w = &matrix,
                       .out = out,
-                      .ldo = matrix.padded_rows(),
+                      .ldo = ldo,
                       .rows = rows});
+}
+
+/// q, k and v side by side. Where they are three products, the next one overwrites the padding of
+/// the one before.
+void Forward::project_qkv(const LayerWeights& w, std::int64_t rows, std::int64_t layer) {
+  const PackedMatrix* before = nullptr;
+  std::int64_t column = 0;
+  for (const PackedMatrix& matrix : w.qkv) {
+    if (before == nullptr || !same_input(*before, matrix)) norm(w.attention_norm, rows, matrix);
+    show_input(layer, "self_attn.q_proj", rows, matrix);
+    multiply(matrix, rows, qkv_.as<bf16>() + column, model_.qkv_width());
+    column += matrix.rows;
+    before = &matrix;
+  }
 }
 
 void Forward::attention_block(const Batch& batch, std::int64_t layer) {
   const ModelConfig& c = model_.config;
   const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
   const auto rows = static_cast<std::int64_t>(batch.ids.size());
-  const bool quantize = model_.setting.quantize_activations;
-  norm(w.attention_norm, rows, w.qkv, quantize);
-  multiply(w.qkv, rows, qkv_.as<bf16>());
+  project_qkv(w, rows, layer);
   rotate_and_store(batch, layer);
+  if (observer_ != nullptr) {
+    const bf16* keys = qkv_.as<bf16>() + model_.partition.heads.size() * c.head_dim;
+    observer_->on_keys_values(layer, keys, keys + c.kv_width(), rows, model_.qkv_width());
+  }
   attention_cpu(context_, cache_,
                 {.q = qkv_.as<bf16>(),
-                 .ld = w.qkv.padded_rows(),
+                 .ld = model_.qkv_width(),
                  .out = mixed_.as<bf16>(),
                  .ldo = w.o.inputs(),
                  .layer = layer,
@@ -153,8 +196,9 @@ void Forward::attention_block(const Batch& batch, std::int64_t layer) {
   context_.team.run(rows, [&](std::int64_t row, int thread) {
     const FlushSubnormals flush;
     context_.kernels->pack_row(mixed_.as<bf16>() + row * w.o.inputs(), context_.scratch(thread),
-                               row_out(w.o, row, quantize));
+                               row_out(w.o, row));
   });
+  show_input(layer, "self_attn.o_proj", rows, w.o);
   row_parallel(w.o, rows);
 }
 
@@ -162,7 +206,7 @@ void Forward::rotate_and_store(const Batch& batch, std::int64_t layer) {
   const std::int64_t heads = model_.partition.heads.size();
   const std::int64_t kv_heads = model_.partition.kv_heads.size();
   const std::int64_t d = model_.config.head_dim;
-  const std::int64_t ld = model_.layers.front().qkv.padded_rows();
+  const std::int64_t ld = model_.qkv_width();
   for (const SequenceRows& sequence : batch.sequences) {
     context_.team.run(sequence.rows, [&](std::int64_t r, int) {
       const FlushSubnormals flush;
@@ -190,9 +234,8 @@ void Forward::rotate_and_store(const Batch& batch, std::int64_t layer) {
 
 /// The product's FP32 sums join the residual stream.
 void Forward::row_parallel(const PackedMatrix& matrix, std::int64_t rows) {
-  const bool quantized = model_.setting.quantize_activations;
   gemm_cpu(context_, {.a = input_.as<bf16>(),
-                      .a_scale = quantized ? scale_.as<float>() : nullptr,
+                      .a_scale = input_scales(matrix),
                       .w = &matrix,
                       .out = sums_.as<float>(),
                       .ldo = matrix.padded_rows(),
@@ -211,18 +254,25 @@ void Forward::row_parallel(const PackedMatrix& matrix, std::int64_t rows) {
   });
 }
 
+void Forward::show_input(std::int64_t layer, const char* module, std::int64_t rows,
+                         const PackedMatrix& next) {
+  if (observer_ != nullptr) observer_->on_input(layer, module, input_.as<bf16>(), rows, next);
+}
+
 void Forward::mlp_block(std::int64_t rows, std::int64_t layer) {
   const LayerWeights& w = model_.layers[static_cast<std::size_t>(layer)];
-  const bool quantize = model_.setting.quantize_activations;
-  norm(w.mlp_norm, rows, w.gate, quantize);
-  multiply(w.gate, rows, gate_.as<bf16>());
-  multiply(w.up, rows, up_.as<bf16>());
   const std::int64_t ld = w.gate.padded_rows();
+  norm(w.mlp_norm, rows, w.gate);
+  show_input(layer, "mlp.gate_proj", rows, w.gate);
+  multiply(w.gate, rows, gate_.as<bf16>(), ld);
+  if (!same_input(w.gate, w.up)) norm(w.mlp_norm, rows, w.up);
+  multiply(w.up, rows, up_.as<bf16>(), ld);
   context_.team.run(rows, [&](std::int64_t row, int thread) {
     const FlushSubnormals flush;
     context_.kernels->silu_mul(gate_.as<bf16>() + row * ld, up_.as<bf16>() + row * ld,
-                               context_.scratch(thread), row_out(w.down, row, quantize));
+                               context_.scratch(thread), row_out(w.down, row));
   });
+  show_input(layer, "mlp.down_proj", rows, w.down);
   row_parallel(w.down, rows);
 }
 
@@ -240,9 +290,10 @@ void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
                                   .scratch = context_.scratch(thread),
                                   .cols = hidden,
                                   .eps = static_cast<float>(model_.config.rms_eps)},
-                                 row_out(head, r, false));
+                                 row_out(head, r));
     });
     gemm_cpu(context_, {.a = input_.as<bf16>(),
+                        .a_scale = input_scales(head),
                         .w = &head,
                         .out = logits_.as<float>(),
                         .ldo = logit_width_,
@@ -254,6 +305,10 @@ void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
     context_.team.run(rows, [&](std::int64_t r, int) {
       const FlushSubnormals flush;
       const auto index = static_cast<std::size_t>(first + r);
+      if (observer_ != nullptr) {
+        observer_->on_logits(index,
+                             {whole + r * ld, static_cast<std::size_t>(model_.config.vocab)});
+      }
       results[index] = answer_query({whole + r * ld, static_cast<std::size_t>(model_.config.vocab)},
                                     *context_.kernels, batch.queries[index]);
     });

@@ -14,6 +14,22 @@
 
 namespace assay::engine {
 
+/// Is shown what passes through a step. Pointers live for the call.
+class ForwardObserver {
+ public:
+  virtual ~ForwardObserver() = default;
+  /// What the product of `module` reads, before its scales: `rows` rows of `next`'s padded inputs.
+  virtual void on_input(std::int64_t /*layer*/, const char* /*module*/, const bf16* /*input*/,
+                        std::int64_t /*rows*/, const PackedMatrix& /*next*/) {}
+  /// A layer's keys (after rotation) and values, [rows, ld], Hkv d of each in a row.
+  virtual void on_keys_values(std::int64_t /*layer*/, const bf16* /*keys*/, const bf16* /*values*/,
+                              std::int64_t /*rows*/, std::int64_t /*ld*/) {}
+  /// The residual stream after a layer, [rows, h].
+  virtual void on_layer(std::int64_t /*layer*/, const bf16* /*x*/, std::int64_t /*rows*/) {}
+  /// The logits of a query; different queries on different threads.
+  virtual void on_logits(std::size_t /*query*/, std::span<const float> /*logits*/) {}
+};
+
 /// Owns the activations. Used by one thread, which the context's team works for.
 class Forward {
  public:
@@ -26,6 +42,7 @@ class Forward {
   /// Every rank runs the same batch at once; `results` is filled by rank 0, empty elsewhere.
   void run(const Batch& batch, std::span<LogitResult> results);
   [[nodiscard]] std::int64_t max_rows() const { return max_rows_; }
+  void observe(ForwardObserver* observer) { observer_ = observer; }
   [[nodiscard]] const CpuKernels& kernels() const { return *context_.kernels; }
 
   /// The longest sum over ranks of a step of `max_rows` rows.
@@ -36,24 +53,28 @@ class Forward {
   void embed(const Batch& batch);
   void attention_block(const Batch& batch, std::int64_t layer);
   void mlp_block(std::int64_t rows, std::int64_t layer);
-  void norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next,
-            bool quantize);
+  void norm(const std::vector<float>& weight, std::int64_t rows, const PackedMatrix& next);
+  void project_qkv(const LayerWeights& w, std::int64_t rows, std::int64_t layer);
+  void show_input(std::int64_t layer, const char* module, std::int64_t rows,
+                  const PackedMatrix& next);
   void rotate_and_store(const Batch& batch, std::int64_t layer);
   void row_parallel(const PackedMatrix& matrix, std::int64_t rows);
   void logits(const Batch& batch, std::span<LogitResult> results);
   const float* gather_logits(std::int64_t rows);
-  [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row, bool quantize);
-  void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out);
+  [[nodiscard]] RowOut row_out(const PackedMatrix& next, std::int64_t row);
+  [[nodiscard]] const float* input_scales(const PackedMatrix& matrix) const;
+  void multiply(const PackedMatrix& matrix, std::int64_t rows, bf16* out, std::int64_t ldo);
 
   const Model& model_;
   KvCache& cache_;
   Communicator& communicator_;
   std::int64_t max_rows_;
   CpuContext context_;
+  ForwardObserver* observer_ = nullptr;
   LargeBuffer x_;      // [rows, h] residual stream
   LargeBuffer input_;  // [rows, padded inputs of the widest matrix], what the next product reads
-  LargeBuffer scale_;  // [rows, 8] scales of `input_`
-  LargeBuffer qkv_;    // [rows, padded (H + 2 Hkv) d]
+  LargeBuffer scale_;  // [rows, scales of the product] of `input_`
+  LargeBuffer qkv_;    // [rows, qkv_width()]
   LargeBuffer mixed_;  // [rows, H d] attention output
   LargeBuffer gate_;   // [rows, padded i]
   LargeBuffer up_;

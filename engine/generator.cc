@@ -2,21 +2,24 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/generators/http/http.h"
 #include "engine/generators/local.h"
 #include "engine/generators/replay.h"
 #include "engine/generators/replicas.h"
 
 namespace assay::engine {
 
+bool is_served(const std::string& model) {
+  return model.starts_with("http://") || model.starts_with("https://");
+}
+
 std::unique_ptr<Generator> make_generator(const EngineOptions& options) {
-  const bool local = !options.model.starts_with("replay:") && !options.model.starts_with("http");
+  const bool local = !options.model.starts_with("replay:") && !is_served(options.model);
   if (options.processes != nullptr && !local) {
     throw_input("--model {}: runs in one process; use --launcher none", escaped(options.model));
   }
   if (options.model.starts_with("replay:")) return make_replay_generator(options);
-  if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
-    throw_input("--model {}: talking to servers is not built yet", escaped(options.model));
-  }
+  if (is_served(options.model)) return make_http_generator(options);
   if (options.dp > 1 && options.processes != nullptr) {
     throw_input("--dp {}: copies are in one process; start it alone, or with --launcher none",
                 options.dp);

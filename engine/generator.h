@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "engine/completion.h"
+#include "engine/http_options.h"
 #include "engine/request.h"
 
 namespace assay::engine {
@@ -23,6 +24,7 @@ struct EngineOptions {
   std::string device = "auto";  // "cpu", "cuda", "auto"
   std::string precision;        // "" is the default: "fp8", or "checkpoint" for quantized ones
   std::string kv = "bf16";
+  std::string calibrate;  // file with a text for static scales that the model has not
   int tp = 1;
   int dp = 1;                    // copies of the model that answer different requests
   int threads = 0;               // 0: the cores this process may use
@@ -32,7 +34,11 @@ struct EngineOptions {
   bool prefix_cache = true;
   std::string long_prompts = "error";     // beyond the context: or "truncate" the oldest after BOS
   std::string chat_date = "26 Jul 2024";  // the date line of Llama 3.x templates
-  std::string chat_format = "auto";   // or a name of engine/chat.h: overrides the model's template
+  std::string chat_format = "auto";  // or a name of engine/chat.h: overrides the model's template
+  HttpOptions http;
+  /// Asked between the steps of Generator::run, and a few times a second while servers are waited
+  /// for; true drops what is in flight. Empty: never.
+  std::function<bool()> stop_requested;
   ProcessGroup* processes = nullptr;  // that hold the model together; outlives the generator
   int replica = 0;                    // which of the copies this one is
   std::int64_t memory_bytes = 0;      // that it may take; 0: what is free
@@ -64,7 +70,15 @@ class Generator {
   /// Blocks until every request is answered or the sink said stop. A request that fails yields a
   /// completion with kError. Throws: Error(kEnvironment) when the engine as a whole is lost.
   virtual void run(std::span<const Request> requests, const CompletionSink& sink) = 0;
+  /// Why requests like this one cannot be asked of this model at all, or "". May ask the model.
+  [[nodiscard]] virtual std::string refusal(const Request& request) const {
+    (void)request;
+    return "";
+  }
 };
+
+/// Whether `model` names a server: an http or https address, or several.
+bool is_served(const std::string& model);
 
 /// Makes the generator that `options.model` names.
 /// Throws: Error(kInput) for a model that cannot be used, Error(kEnvironment) for a lack of memory.

@@ -83,14 +83,21 @@ const float* KvCache::value_scales(std::int64_t layer, std::int32_t page, std::i
   return scales == nullptr ? nullptr : scales + kPageTokens;
 }
 
-void KvCache::store_fp8(std::size_t at, std::int64_t token, const bf16* key, const bf16* value) {
+void KvCache::store_fp8(std::size_t at, std::int64_t layer, std::int64_t head, std::int64_t token,
+                        const bf16* key, const bf16* value) {
   float* scales = scales_.as<float>() + at * 2 * kPageTokens;
   std::byte* keys = data_.data() + at * static_cast<std::size_t>(head_elements_);
   std::byte* values = keys + key_elements_;
   const std::int64_t d = shape_.head_dim;
   const std::int64_t value_groups = value_width(d) / 16;
-  const float key_scale = row_scale(key, d);
-  const float value_scale = row_scale(value, d);
+  float key_scale = row_scale(key, d);
+  float value_scale = row_scale(value, d);
+  if (!static_scales_.empty()) {
+    // A scale that is not finite stays: saturation would hide what made it.
+    const KvScales& fixed = static_scales_[static_cast<std::size_t>(layer)];
+    if (std::isfinite(key_scale)) key_scale = fixed.key[static_cast<std::size_t>(head)];
+    if (std::isfinite(value_scale)) value_scale = fixed.value[static_cast<std::size_t>(head)];
+  }
   scales[token] = key_scale;
   scales[kPageTokens + token] = value_scale;
   const float key_inverse = 1.0F / key_scale;
@@ -108,7 +115,7 @@ void KvCache::store_fp8(std::size_t at, std::int64_t token, const bf16* key, con
 void KvCache::store(std::int64_t layer, std::int32_t page, std::int64_t head, std::int64_t token,
                     const bf16* key, const bf16* value) {
   const std::size_t at = index(layer, page, head);
-  if (type_ == KvType::kFp8) return store_fp8(at, token, key, value);
+  if (type_ == KvType::kFp8) return store_fp8(at, layer, head, token, key, value);
   const std::int64_t d = shape_.head_dim;
   bf16* k = data_.as<bf16>() + at * static_cast<std::size_t>(head_elements_);
   bf16* v = k + key_elements_ + token / 2 * value_width(d) * 2;

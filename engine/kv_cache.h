@@ -9,6 +9,8 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "engine/ops/memory.h"
 #include "engine/ops/number.h"
@@ -16,6 +18,12 @@
 #include "engine/settings.h"
 
 namespace assay::engine {
+
+/// Static scales of a layer's FP8 cache, one for each KV head of the whole model; empty: dynamic.
+struct KvScales {
+  std::vector<float> key;
+  std::vector<float> value;
+};
 
 struct KvShape {
   std::int64_t layers = 0;
@@ -31,6 +39,9 @@ class KvCache {
   /// Bytes of one page over all layers and heads, scales included.
   [[nodiscard]] static std::int64_t page_bytes(const KvShape& shape, KvType type);
   [[nodiscard]] KvType type() const { return type_; }
+  /// FP8 with static scales from now on: of each layer, one a KV head of the rank. Values beyond
+  /// 448 times them saturate.
+  void set_static_scales(std::vector<KvScales> scales) { static_scales_ = std::move(scales); }
 
   /// BF16 values that `keys` and `values` need as `scratch`.
   [[nodiscard]] static std::int64_t scratch_values(std::int64_t head_dim);
@@ -52,7 +63,8 @@ class KvCache {
 
  private:
   [[nodiscard]] std::size_t index(std::int64_t layer, std::int32_t page, std::int64_t head) const;
-  void store_fp8(std::size_t at, std::int64_t token, const bf16* key, const bf16* value);
+  void store_fp8(std::size_t at, std::int64_t layer, std::int64_t head, std::int64_t token,
+                 const bf16* key, const bf16* value);
 
   KvShape shape_;
   KvType type_;
@@ -60,7 +72,8 @@ class KvCache {
   std::int64_t key_elements_;   // of a page and head
   std::int64_t head_elements_;  // keys and values
   LargeBuffer data_;
-  LargeBuffer scales_;  // FP8: [layer, page, head][keys, values][64]
+  LargeBuffer scales_;                   // FP8: [layer, page, head][keys, values][64]
+  std::vector<KvScales> static_scales_;  // of each layer; empty: dynamic
 };
 
 }  // namespace assay::engine

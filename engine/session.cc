@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/generators/http/http.h"
 #include "engine/generators/local.h"
 
 namespace assay::engine {
@@ -11,9 +12,7 @@ std::unique_ptr<Session> make_session(const EngineOptions& options) {
     throw_input("--model {}: recorded responses have no speed; name a model or a server",
                 escaped(options.model));
   }
-  if (options.model.starts_with("http://") || options.model.starts_with("https://")) {
-    throw_input("--model {}: talking to servers is not built yet", escaped(options.model));
-  }
+  if (is_served(options.model)) return make_http_session(options);
   return make_local_session(options);
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 22;
+constexpr std::size_t kFreeIds = 65536;  // an id may lie so far beyond twice the number of tokens
 constexpr std::size_t kMaxTokenBytes = 4096;
 constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581
 constexpr std::size_t kBytes = 256;
@@ -79,6 +80,7 @@ class Reader {
     const Json& model = object(json_, "model");
     check_model(model);
     const Scheme scheme = read_scheme(model);
+    limit_ids(object(model, "vocab"));
     read_added_tokens(scheme);
     read_vocabulary(object(model, "vocab"), scheme);
     read_post_processor(json_.find("post_processor"));
@@ -221,11 +223,19 @@ class Reader {
     return a.dump_canonical() == b.dump_canonical();
   }
 
+  /// Ids may leave gaps, but a few tokens with huge ids must not ask for huge tables.
+  void limit_ids(const Json& vocab) {
+    const Json* added = json_.find("added_tokens");
+    std::size_t tokens = vocab.as_object().size();
+    if (added != nullptr && added->is_array()) tokens += added->as_array().size();
+    most_ids_ = std::min(kMaxTokens, static_cast<std::int64_t>(2 * tokens + kFreeIds));
+  }
+
   /// Grows the tables to hold `id`, which must be free. `at` is where the id stands.
   std::size_t claim(std::int64_t id, std::string_view token, const Json& at) {
-    if (id < 0 || id >= kMaxTokens) {
+    if (id < 0 || id >= most_ids_) {
       fail(at, fmt::format("token \"{}\": id {} is not between 0 and {}", escaped(token, 60), id,
-                           kMaxTokens - 1));
+                           most_ids_ - 1));
     }
     const auto index = static_cast<std::size_t>(id);
     if (index >= used_.size()) {
@@ -426,6 +436,7 @@ class Reader {
   std::string_view text_;
   const std::string& source_;
   Json json_;
+  std::int64_t most_ids_ = 0;
   ByteAlphabet alphabet_;
   TokenTable table_;
   std::vector<std::string> pieces_;  // by id, as they stand in the file

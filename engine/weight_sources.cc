@@ -4,10 +4,18 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/random.h"
+#include "base/text.h"
+#include "engine/stored_codes.h"
 
 namespace assay::engine {
 namespace {
+
+constexpr std::string_view kWeight = ".weight";
+
+/// "a.b.weight" to "a.b".
+std::string module_of(const std::string& name) { return name.substr(0, name.rfind('.')); }
 
 /// Values [first, first + out.size()) of a tensor as FP32.
 void read_values(const TensorView& tensor, std::size_t first, std::span<float> out) {
@@ -29,12 +37,54 @@ void read_values(const TensorView& tensor, std::size_t first, std::span<float> o
 
 }  // namespace
 
+CheckpointWeights::CheckpointWeights(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {
+  const ModelConfig& config = checkpoint.config();
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    kv_scales_.push_back(stored_kv_scales(checkpoint, layer, config.kv_heads));
+  }
+  if (!checkpoint.quantization().active()) return;
+  for (const TensorSpec& spec : expected_tensors(config)) {
+    if (spec.shape.size() != 2 || !spec.name.ends_with(kWeight)) continue;
+    const std::string module = spec.name.substr(0, spec.name.size() - kWeight.size());
+    if (!module.ends_with("_proj") && module != "lm_head") continue;
+    const std::optional<StoredScheme> scheme = checkpoint.scheme_of(module, spec.shape[1]);
+    if (!scheme) continue;
+    codes_[module] = open_stored_codes(checkpoint, *scheme, module, spec.shape[0], spec.shape[1]);
+  }
+  if (checkpoint.quantization().kv_scheme() && kv_scales_.front().key.empty()) {
+    log_warning("{}: the config says that keys and values have scales, and there are none",
+                escaped(checkpoint.folder().string(), 400));
+  }
+}
+
 bool CheckpointWeights::has(const std::string& name) const {
-  return checkpoint_.find(name) != nullptr;
+  return checkpoint_.find(name) != nullptr ||
+         (name.ends_with(kWeight) && codes(module_of(name)) != nullptr);
+}
+
+const CodeSource* CheckpointWeights::codes(const std::string& module) const {
+  const auto found = codes_.find(module);
+  return found == codes_.end() ? nullptr : found->second.get();
+}
+
+float CheckpointWeights::input_scale(const std::string& module) const {
+  const CodeSource* source = codes(module);
+  return source == nullptr ? 0 : source->format().input_scale;
+}
+
+KvScales CheckpointWeights::kv_scales(std::int64_t layer) const {
+  return kv_scales_[static_cast<std::size_t>(layer)];
 }
 
 void CheckpointWeights::read_row(const std::string& name, std::int64_t row,
                                  std::span<float> out) const {
+  if (const CodeSource* source = name.ends_with(kWeight) ? codes(module_of(name)) : nullptr) {
+    CodeRow codes;
+    source->read(row, codes);
+    ASSAY_CHECK(codes.codes.size() == out.size(), "row length of " + name);
+    dequantize(codes, source->format().group, out);
+    return;
+  }
   const TensorView& tensor = checkpoint_.at(name);
   ASSAY_CHECK(!tensor.shape.empty() && tensor.shape.back() == static_cast<std::int64_t>(out.size()),
               "row length of " + name);

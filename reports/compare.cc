@@ -279,7 +279,8 @@ Comparison compare_runs(const store::Store& store, const store::RunRecord& basel
     others.erase(other);
   }
   for (const auto& entry : others) out.only_candidate.push_back(entry.first);
-  if (out.tasks.empty()) {
+  out.speeds = compare_speeds(store, baseline, candidate);
+  if (out.tasks.empty() && out.speeds.empty()) {
     throw Error(ErrorKind::kIncomparable,
                 fmt::format("runs {} and {} have no task with the same protocol in common",
                             baseline.name, candidate.name));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "reports/compare_speed.h"
 #include "reports/hypothesis.h"
 #include "reports/metrics.h"
 #include "reports/statistics.h"
@@ -16,7 +17,7 @@ namespace assay::reports {
 struct CompareOptions {
   double alpha = 0.05;
   double power = 0.8;
-  bool common_items = false;   // pair what both have, instead of refusing runs of different items
+  bool common_items = false;  // pair what both have, instead of refusing runs of different items
   ClusterBy cluster = ClusterBy::kSource;
   std::size_t max_flips = 20;  // listed with their responses, for each task
 };
@@ -74,6 +75,7 @@ struct Comparison {
   std::vector<TaskComparison> tasks;
   std::vector<std::string> only_baseline;  // tasks that the other run lacks
   std::vector<std::string> only_candidate;
+  std::vector<SpeedComparison> speeds;  // of measurements that both runs have
   double overall_p = 1;  // that no headline metric changed: the smallest Holm-adjusted p
   double alpha = 0.05;
 };
@@ -84,7 +86,8 @@ double saved_share(const TaskComparison& task);
 /// Throws: Error(kIncomparable) naming what differs in data, protocol or scorer.
 void check_same_task(const store::RunTaskRecord& baseline, const store::RunTaskRecord& candidate);
 
-/// Throws: Error(kIncomparable) naming what differs in data, protocol, prompts or items.
+/// Throws: Error(kIncomparable) naming what differs in data, protocol, prompts or items; also when
+/// the runs have neither a task nor a measurement of speed in common.
 Comparison compare_runs(const store::Store& store, const store::RunRecord& baseline,
                         const store::RunRecord& candidate, const CompareOptions& options = {});
 

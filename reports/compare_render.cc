@@ -60,6 +60,21 @@ Json task_json(const TaskComparison& task) {
   return out;
 }
 
+Json speed_json(const SpeedComparison& speed) {
+  Json out;
+  out.set("case", speed.name);
+  out.set("metric", speed.metric);
+  out.set("baseline", speed.baseline);
+  out.set("candidate", speed.candidate);
+  out.set("change", speed.change);
+  out.set("better", speed.higher_is_better ? "higher" : "lower");
+  out.set("repetitions", Json(Json::Array{speed.baseline_reps, speed.candidate_reps}));
+  out.set("p", speed.p);
+  out.set("p_adjusted", speed.p_adjusted);
+  out.set("same_machine", speed.same_machine);
+  return out;
+}
+
 Json names_json(const std::vector<std::string>& names) {
   return Json(Json::Array(names.begin(), names.end()));
 }
@@ -83,6 +98,41 @@ std::string run_title(const store::RunRecord& run) {
   return run.name + " (" + run.model.name + ", " + run.setting + ", kv " + run.kv + ")";
 }
 
+std::string tasks_markdown(const Comparison& comparison) {
+  std::string out =
+      "\n| task | metric | baseline | candidate | difference, points "
+      "| p (Holm) | right to wrong | wrong to right | identical |\n"
+      "|---|---|--:|--:|---|--:|--:|--:|--:|\n";
+  for (const TaskComparison& task : comparison.tasks) {
+    for (const MetricComparison& m : task.metrics) {
+      out += fmt::format(
+          "| {} | {} | {:.2f} % | {:.2f} % | {:+.2f} [{:+.2f}, {:+.2f}] | {:.3g} | {} | {} | {} of "
+          "{} |\n",
+          markdown(task.task), markdown(m.metric), 100 * m.baseline, 100 * m.candidate,
+          100 * m.difference, 100 * m.interval.low, 100 * m.interval.high, m.p_adjusted,
+          task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
+    }
+  }
+  for (const TaskComparison& task : comparison.tasks) {
+    if (task.stopped_early) out += "\n" + markdown(task.task) + ": " + stopped_note(task) + "\n";
+  }
+  return out;
+}
+
+std::string speeds_markdown(const Comparison& comparison) {
+  std::string out =
+      "\n| case | metric | baseline | candidate | change | p (Holm) | repetitions |\n"
+      "|---|---|--:|--:|--:|--:|--:|\n";
+  for (const SpeedComparison& speed : comparison.speeds) {
+    out +=
+        fmt::format("| {} | {} | {:.5g} | {:.5g} | {:+.2f} %{} | {:.3g} | {}+{} |\n",
+                    markdown(speed.name), markdown(speed.metric), speed.baseline, speed.candidate,
+                    100 * speed.change, speed.same_machine ? "" : ", other machine",
+                    speed.p_adjusted, speed.baseline_reps, speed.candidate_reps);
+  }
+  return out;
+}
+
 }  // namespace
 
 Json comparison_json(const Comparison& comparison) {
@@ -97,6 +147,9 @@ Json comparison_json(const Comparison& comparison) {
   Json::Array tasks;
   for (const TaskComparison& task : comparison.tasks) tasks.push_back(task_json(task));
   out.set("tasks", Json(std::move(tasks)));
+  Json::Array speeds;
+  for (const SpeedComparison& speed : comparison.speeds) speeds.push_back(speed_json(speed));
+  out.set("speeds", Json(std::move(speeds)));
   return out;
 }
 
@@ -129,31 +182,27 @@ std::string comparison_text(const Comparison& comparison) {
                          escaped(flip.target, 60));
     }
   }
+  for (const SpeedComparison& speed : comparison.speeds) {
+    out += fmt::format(
+        "{}: {} {:.5g} -> {:.5g}, {:+.2f} % ({} is better), rank test p {:.3g}, Holm {:.3g}, {}+{} "
+        "repetitions{}\n",
+        escaped(speed.name), escaped(speed.metric), speed.baseline, speed.candidate,
+        100 * speed.change, speed.higher_is_better ? "higher" : "lower", speed.p, speed.p_adjusted,
+        speed.baseline_reps, speed.candidate_reps,
+        speed.same_machine ? "" : ", on different machines");
+  }
+  if (comparison.tasks.empty()) return out;
   out += fmt::format("any change at all: p {:.3g} over {} tasks\n", comparison.overall_p,
                      comparison.tasks.size());
   return out;
 }
 
 std::string comparison_markdown(const Comparison& comparison) {
-  std::string out = fmt::format(
-      "Baseline {}, candidate {}.\n\n| task | metric | baseline | candidate | difference, points "
-      "| p (Holm) | right to wrong | wrong to right | identical |\n"
-      "|---|---|--:|--:|---|--:|--:|--:|--:|\n",
-      markdown(run_title(comparison.baseline), 400),
-      markdown(run_title(comparison.candidate), 400));
-  for (const TaskComparison& task : comparison.tasks) {
-    for (const MetricComparison& m : task.metrics) {
-      out += fmt::format(
-          "| {} | {} | {:.2f} % | {:.2f} % | {:+.2f} [{:+.2f}, {:+.2f}] | {:.3g} | {} | {} | {} of "
-          "{} |\n",
-          markdown(task.task), markdown(m.metric), 100 * m.baseline, 100 * m.candidate,
-          100 * m.difference, 100 * m.interval.low, 100 * m.interval.high, m.p_adjusted,
-          task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
-    }
-  }
-  for (const TaskComparison& task : comparison.tasks) {
-    if (task.stopped_early) out += "\n" + markdown(task.task) + ": " + stopped_note(task) + "\n";
-  }
+  std::string out =
+      fmt::format("Baseline {}, candidate {}.\n", markdown(run_title(comparison.baseline), 400),
+                  markdown(run_title(comparison.candidate), 400));
+  if (!comparison.tasks.empty()) out += tasks_markdown(comparison);
+  if (!comparison.speeds.empty()) out += speeds_markdown(comparison);
   return out;
 }
 

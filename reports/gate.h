@@ -20,7 +20,7 @@ const char* gate_verdict_name(GateVerdict verdict);
 struct GateRule {
   enum class Kind { kMargin, kReference, kSpeed, kMemory, kUnscored };
   Kind kind = Kind::kMargin;
-  std::string task = "*";        // "*", "gsm8k" or "gsm8k@assay"; kSpeed: name of a case or "*"
+  std::string task = "*";        // "gsm8k", "gsm8k@assay"; kSpeed: a case; "x*": all that begin so
   std::string metric;            // "" is the headline
   double margin = 0;             // share: points / 100 or percent / 100
   double reference = 0;          // kReference
@@ -64,7 +64,8 @@ struct GateReport {
   [[nodiscard]] ExitCode exit_code() const;
 };
 
-/// Whether a rule for `pattern` ("*", "gsm8k" or "gsm8k@assay") is about this task or case.
+/// Whether a rule for `pattern` ("gsm8k", "gsm8k@assay", "*", "throughput/*") is about this task or
+/// case.
 bool rule_fits(const std::string& pattern, const std::string& name);
 /// One margin rule. REQUIRES: `metric` is of `task`.
 GateResult judge_margin(const TaskComparison& task, const MetricComparison& metric,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reports/compare_speed.h"
 #include "reports/page_format.h"
 #include "reports/page_html.h"
 #include "reports/page_verdict.h"
@@ -52,6 +53,24 @@ std::vector<ScatterPoint> scatter_points(const Page& page, Html& rows) {
   return out;
 }
 
+/// What the x axis is: one measure for all runs, or which have the other one.
+std::string throughput_words(const Page& page) {
+  std::size_t benches = 0;
+  std::size_t speeds = 0;
+  std::string names;
+  for (std::size_t run = 0; run < page.runs.size(); ++run) {
+    if (!page.runs[run].tokens_per_second) continue;
+    ++speeds;
+    if (page.runs[run].speed_source.empty()) continue;
+    ++benches;
+    names += (names.empty() ? "" : ", ") + short_run_name(page, run);
+  }
+  const std::string own = "over the time the engine was busy in this evaluation";
+  if (benches == 0) return own;
+  const std::string offline = "a second of the stored offline benchmark";
+  return benches == speeds ? offline : own + "; for " + names + " " + offline;
+}
+
 Html pareto(const Page& page) {
   Html rows;
   const std::vector<ScatterPoint> points = scatter_points(page, rows);
@@ -70,9 +89,10 @@ Html pareto(const Page& page) {
       element("figcaption", "",
               element("strong", "", text("Accuracy against throughput")) +
                   element("span", "sub",
-                          text("Up and right is better. The line joins the runs that no other "
-                               "beats in both. Throughput is output tokens over the time the "
-                               "engine was busy in this evaluation."))) +
+                          text(std::string(
+                                   "Up and right is better. The line joins the runs that no other "
+                                   "beats in both. Throughput is output tokens ") +
+                               throughput_words(page) + "."))) +
           scatter_plot(points, {.title = "Accuracy against throughput",
                                 .description = "One point a run, with the 95 % interval of its "
                                                "score; the Pareto front is joined",
@@ -123,15 +143,16 @@ Html spread_figure(const Page& page, const std::vector<PageSpread>& spreads,
                      data_table("Values that happened, by share of the responses", head, rows));
 }
 
-Html benches(const Page& page) {
-  if (page.benches.empty()) return {};
-  const Html head = asset(
-                        "<th scope=\"col\">Run</th><th scope=\"col\">Case</th>"
-                        "<th scope=\"col\">Metric</th>") +
-                    column("Mean") + column("Smallest") + column("Largest") +
-                    column("Repetitions") + column("Invalid");
+bool is_headline(const PageBench& bench) {
+  const std::vector<HeadlineMetric> metrics = headline_metrics();
+  return std::any_of(metrics.begin(), metrics.end(),
+                     [&](const HeadlineMetric& metric) { return bench.metric == metric.name; });
+}
+
+Html bench_rows(const Page& page, bool headlines) {
   Html rows;
   for (const PageBench& bench : page.benches) {
+    if (is_headline(bench) != headlines) continue;
     rows += element(
         "tr", "",
         asset("<th scope=\"row\">") + name_of(short_run_name(page, bench.run)) + asset("</th>") +
@@ -140,8 +161,20 @@ Html benches(const Page& page) {
             number_cell(short_number(bench.high)) + number_cell(count_text(bench.repetitions)) +
             number_cell(count_text(bench.invalid)));
   }
+  return rows;
+}
+
+Html benches(const Page& page) {
+  if (page.benches.empty()) return {};
+  const Html head = asset(
+                        "<th scope=\"col\">Run</th><th scope=\"col\">Case</th>"
+                        "<th scope=\"col\">Metric</th>") +
+                    column("Mean") + column("Smallest") + column("Largest") +
+                    column("Repetitions") + column("Invalid");
   return element("h3", "", text("Stored benchmarks of speed")) +
-         table("plain", text("Units stand last in the metric's name"), head, rows);
+         table("plain", text("Units stand in the metric's name; definitions: docs/bench.md"), head,
+               bench_rows(page, true)) +
+         data_table("All other metrics of these cases", head, bench_rows(page, false));
 }
 
 }  // namespace

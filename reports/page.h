@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "reports/numerics.h"
+
 namespace assay::reports {
 
 /// One number with its 95 % interval.
@@ -155,7 +157,10 @@ struct PageRun {
   std::string status;
   std::string started_at;
   std::string commit;
-  std::optional<double> tokens_per_second;  // generated, over the time the engine was busy
+  /// Generated, over the time the engine was busy; or, where the store has an offline benchmark of
+  /// the same model, setting and machine, that one's.
+  std::optional<double> tokens_per_second;
+  std::string speed_source;  // the run of that benchmark; "": this run's own responses
   std::optional<double> peak_memory_bytes;
   std::optional<double> energy_j;
   std::optional<double> mean;  // of the headline metrics of the tasks that all runs have
@@ -176,6 +181,7 @@ struct Page {
   std::vector<PageSpread> total_ms;
   std::vector<PageSpread> rates;  // output tokens a second of one response
   std::vector<PageBench> benches;
+  std::vector<NumericsRow> numerics;
   std::vector<PageTrend> trends;
   std::vector<PublishedScore> published;
   std::vector<PageItem> items;

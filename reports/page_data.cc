@@ -79,6 +79,7 @@ class PageBuilder {
     correct_for_tasks();
     add_means();
     add_speed(store_, runs_, tasks_, page_);
+    page_.numerics = load_numerics_rows(store_, runs_);
     add_identical();
     add_trends(store_, runs_, tasks_, page_);
     add_notes();

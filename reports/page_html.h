@@ -15,6 +15,7 @@ Html summary_section(const Page& page);     // what is best, how sure, what chan
 Html board_section(const Page& page);       // runs x tasks
 Html difference_section(const Page& page);  // forest plots and the table behind them
 Html speed_section(const Page& page);       // accuracy against speed, distributions, benches
+Html numerics_section(const Page& page);    // divergence from the reference
 Html group_section(const Page& page);       // heat maps
 Html trend_section(const Page& page);
 Html behaviour_section(const Page& page);

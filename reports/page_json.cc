@@ -238,6 +238,7 @@ Json page_json(const Page& page) {
       {"response_ms", spreads_json(page, page.total_ms)},
       {"response_tokens_per_s", spreads_json(page, page.rates)},
       {"benches", benches_json(page)},
+      {"numerics", numerics_json(page.numerics)},
       {"trend", trends_json(page)},
       {"published", published_json(page)},
       {"responses_stored", page.responses_stored}};

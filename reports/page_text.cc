@@ -90,6 +90,12 @@ std::string md_differences(const Page& page) {
                   rows);
 }
 
+std::string md_numerics(const Page& page) {
+  if (page.numerics.empty()) return "";
+  return "## Numerics\n\nAgainst " + md(page.numerics.front().numerics.reference) +
+         " on the same text, nats a token.\n\n" + numerics_markdown(page.numerics) + "\n";
+}
+
 std::string md_published(const Page& page) {
   std::vector<Row> rows;
   for (const PublishedScore& score : page.published) {
@@ -155,7 +161,8 @@ std::string page_markdown(const Page& page) {
   for (const RunVerdict& verdict : verdicts_of(page)) {
     out += "- " + md(short_run_name(page, verdict.run)) + ": " + md(verdict_words(verdict)) + "\n";
   }
-  return out + "\n" + md_board(page) + md_differences(page) + md_published(page);
+  return out + "\n" + md_board(page) + md_differences(page) + md_numerics(page) +
+         md_published(page);
 }
 
 std::string page_csv(const Page& page) {

@@ -50,11 +50,11 @@ Html navigation(const Html& sections) {
     const char* id;
     const char* name;
   };
-  constexpr Entry kEntries[] = {{"summary", "Summary"},         {"board", "Leaderboard"},
-                                {"differences", "Differences"}, {"speed", "Speed"},
-                                {"groups", "Groups"},           {"trend", "Over time"},
-                                {"output", "Output"},           {"samples", "Samples"},
-                                {"provenance", "Provenance"},   {"methods", "Methods"}};
+  constexpr Entry kEntries[] = {
+      {"summary", "Summary"},       {"board", "Leaderboard"}, {"differences", "Differences"},
+      {"speed", "Speed"},           {"numerics", "Numerics"}, {"groups", "Groups"},
+      {"trend", "Over time"},       {"output", "Output"},     {"samples", "Samples"},
+      {"provenance", "Provenance"}, {"methods", "Methods"}};
   Html out;
   for (const Entry& entry : kEntries) {
     const std::string mark = fmt::format("<section id=\"{}\">", entry.id);
@@ -115,8 +115,8 @@ Html banner(const Page& page) {
 
 std::string render_html(const Page& page, std::size_t max_bytes) {
   const Html before = summary_section(page) + board_section(page) + difference_section(page) +
-                      speed_section(page) + group_section(page) + trend_section(page) +
-                      behaviour_section(page);
+                      speed_section(page) + numerics_section(page) + group_section(page) +
+                      trend_section(page) + behaviour_section(page);
   const Html after = provenance_section(page) + method_section(page);
   const Html data = json_block(page_json(page).dump());
   const Html start = head(page);

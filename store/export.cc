@@ -24,12 +24,22 @@ Json choices_json(const std::vector<ChoiceRecord>& choices) {
   return Json(std::move(out));
 }
 
-void set_score(Json& line, const ScoreRecord& score) {
+/// What scorers measure has a name that ends in "_seconds": it differs between equal runs.
+Json without_times(const Json& detail) {
+  if (!detail.is_object()) return detail;
+  Json out{Json::Object{}};
+  for (const auto& [name, value] : detail.as_object()) {
+    if (!name.ends_with("_seconds")) out.set(name, value);
+  }
+  return out;
+}
+
+void set_score(Json& line, const ScoreRecord& score, bool times) {
   line.set("verdict", verdict_name(score.verdict));
   line.set("value", score.value);
   line.set("answer", score.answer);
   line.set("reason", score.reason);
-  line.set("detail", score.detail);
+  line.set("detail", times ? score.detail : without_times(score.detail));
   Json::Array parts;
   for (const PartRecord& part : score.parts) {
     Json entry;
@@ -39,6 +49,19 @@ void set_score(Json& line, const ScoreRecord& score) {
     parts.push_back(std::move(entry));
   }
   line.set("parts", Json(std::move(parts)));
+}
+
+Json served_json(const ServedRecord& served) {
+  Json out;
+  out.set("endpoint", served.endpoint);
+  out.set("model", served.model);
+  out.set("fingerprint", served.fingerprint);
+  out.set("attempts", served.attempts);
+  out.set("waited_ns", served.waited_ns);
+  Json::Array faults;
+  for (const std::string& fault : served.faults) faults.emplace_back(fault);
+  out.set("faults", Json(std::move(faults)));
+  return out;
 }
 
 Json task_json(const RunTaskRecord& task) {
@@ -117,7 +140,7 @@ Json sample_json(const RunTaskRecord& task, const SampleRecord& sample, bool tim
   line.set("choices", choices_json(g.choices));
   line.set("error", g.error);
   line.set("response_key", g.response_key);
-  if (sample.score) set_score(line, *sample.score);
+  if (sample.score) set_score(line, *sample.score, times);
   if (times) {
     line.set("attempts", g.attempts);
     line.set("cached_tokens", g.cached_tokens);
@@ -125,6 +148,7 @@ Json sample_json(const RunTaskRecord& task, const SampleRecord& sample, bool tim
     line.set("sent_ns", g.sent_ns);
     line.set("first_ns", g.first_ns);
     line.set("last_ns", g.last_ns);
+    if (!g.served.endpoint.empty()) line.set("served", served_json(g.served));
   }
   return line;
 }

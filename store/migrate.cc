@@ -1,14 +1,60 @@
 #include "store/migrate.h"
 
+#include <map>
+#include <string>
+
 #include "base/error.h"
+#include "base/text.h"
 #include "store/schema.h"
 #include "store/store.h"
 
 namespace assay::store {
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> migrations = {{1, kSchema}};
+  static const std::vector<Migration> migrations = {
+      {1, kSchema}, {kServedVersion, kSchema2}, {3, kSchema3}};
   return migrations;
+}
+
+namespace {
+
+struct SchemaObject {
+  std::string type;
+  std::string sql;
+};
+
+std::map<std::string, SchemaObject> schema_of(SQLite::Database& db) {
+  std::map<std::string, SchemaObject> out;
+  SQLite::Statement row(db, "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  while (row.executeStep()) {
+    out[row.getColumn(0).getString()] = {row.getColumn(1).getString(),
+                                         row.getColumn(2).getString()};
+  }
+  return out;
+}
+
+}  // namespace
+
+void check_schema(Connection& connection, std::int64_t version) {
+  SQLite::Database model(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  for (const Migration& migration : all_migrations()) {
+    if (migration.version <= version) model.exec(migration.sql);
+  }
+  const std::map<std::string, SchemaObject> found = schema_of(connection.db());
+  for (const auto& [name, object] : schema_of(model)) {
+    const auto match = found.find(name);
+    if (match == found.end() || match->second.type != object.type ||
+        match->second.sql != object.sql) {
+      throw_input("{}: not an assay store: its {} \"{}\" is {}", connection.path().string(),
+                  object.type, name, match == found.end() ? "missing" : "another");
+    }
+  }
+  for (const auto& [name, object] : found) {
+    if (object.type == "trigger") {
+      throw_input("{}: holds a trigger \"{}\", which would run with every change: refused",
+                  connection.path().string(), escaped(name, 100));
+    }
+  }
 }
 
 void migrate(Connection& connection, std::span<const Migration> migrations) {

@@ -132,6 +132,17 @@ struct ChoiceRecord {
   friend bool operator==(const ChoiceRecord&, const ChoiceRecord&) = default;
 };
 
+/// How a server came to answer; kept beside the response, as provenance.
+struct ServedRecord {
+  std::string endpoint;     // "" for models of the process itself: nothing is stored
+  std::string model;        // as the server names it
+  std::string fingerprint;  // of its configuration, as it tells it
+  std::int64_t attempts = 0;
+  std::int64_t waited_ns = 0;       // between attempts
+  std::vector<std::string> faults;  // of attempts that failed
+  friend bool operator==(const ServedRecord&, const ServedRecord&) = default;
+};
+
 struct GenerationRecord {
   std::int64_t row = 0;
   std::int64_t position = 0;  // of the item in its task, from 0
@@ -151,6 +162,7 @@ struct GenerationRecord {
   std::int64_t sent_ns = 0;
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
+  ServedRecord served;  // read only with texts
   friend bool operator==(const GenerationRecord&, const GenerationRecord&) = default;
 };
 
@@ -197,6 +209,32 @@ struct TagRecord {
   std::string run;
   std::string set_at;
   std::string reason;
+};
+
+/// How far a run's numbers are from those of a reference setting on one text; engine/numerics.h
+/// says what each figure is.
+struct NumericsRecord {
+  struct Layer {
+    double relative_error = 0;
+    double snr_db = 0;
+    friend bool operator==(const Layer&, const Layer&) = default;
+  };
+  std::string reference;
+  std::string text_sha256;
+  std::string text_name;
+  std::int64_t window_tokens = 0;
+  std::int64_t tokens = 0;
+  double kl_mean = 0;
+  double kl_p50 = 0;
+  double kl_p90 = 0;
+  double kl_p99 = 0;
+  double kl_p999 = 0;
+  double kl_max = 0;
+  double top1 = 0;
+  double perplexity = 0;
+  double perplexity_reference = 0;
+  std::vector<Layer> layers;
+  friend bool operator==(const NumericsRecord&, const NumericsRecord&) = default;
 };
 
 struct BenchRepRecord {

@@ -92,14 +92,6 @@ std::string new_run_name() {
   return name;
 }
 
-bool is_plain_name(std::string_view name) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_./").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), plain);
-}
-
 void insert_task(Connection& connection, std::int64_t run_row, std::int64_t position,
                  const RunTaskRecord& task) {
   Query(connection, "INSERT INTO run_task VALUES (NULL,?,?,?,?,?,?)")
@@ -181,6 +173,15 @@ std::vector<RunRecord> read_runs(Connection& connection, std::int64_t run_row) {
 }
 
 }  // namespace
+
+bool is_plain_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= 100 && name.front() != '/' &&
+         name.find("..") == std::string_view::npos && std::all_of(name.begin(), name.end(), plain);
+}
 
 const char* run_status_name(RunStatus status) {
   constexpr const char* kNames[] = {"running", "done", "incomplete", "interrupted", "failed"};
@@ -334,8 +335,8 @@ std::vector<RunTaskRecord> Store::load_tasks(std::int64_t run_row) const {
       task.definition = parse_json(row.text(9), "store");
       task.scorer = row.text(10);
       task.scorer_version = row.text(11);
-      task.items = row.integer(12);
-      task.repeats = row.integer(13);
+      task.items = bounded(row.integer(12), kMaxCount, "items");
+      task.repeats = bounded(row.integer(13), kMaxCount, "repeats");
       tasks.push_back(std::move(task));
     }
     return tasks;

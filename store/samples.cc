@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "store/digests.h"
 #include "store/impl.h"
+#include "store/migrate.h"
 
 namespace assay::store {
 
@@ -34,18 +35,18 @@ constexpr const char* kSelectShort =
 GenerationRecord read_generation(const Query& row) {
   GenerationRecord g;
   g.row = row.integer(0);
-  g.position = row.integer(1);
-  g.repeat = row.integer(2);
-  g.attempts = row.integer(3);
+  g.position = bounded(row.integer(1), kMaxCount, "position");
+  g.repeat = bounded(row.integer(2), kMaxCount, "repeat");
+  g.attempts = bounded(row.integer(3), kMaxCount, "attempts");
   g.response_key = hex_of_bytes(row.bytes(4));
   g.finish_reason = row.text(5);
-  g.prompt_tokens = row.integer(6);
-  g.cached_tokens = row.integer(7);
-  g.output_tokens = row.integer(8);
-  g.scheduled_ns = row.integer(9);
-  g.sent_ns = row.integer(10);
-  g.first_ns = row.integer(11);
-  g.last_ns = row.integer(12);
+  g.prompt_tokens = bounded(row.integer(6), kMaxCount, "prompt_tokens");
+  g.cached_tokens = bounded(row.integer(7), kMaxCount, "cached_tokens");
+  g.output_tokens = bounded(row.integer(8), kMaxCount, "output_tokens");
+  g.scheduled_ns = bounded(row.integer(9), kMaxNanoseconds, "scheduled_ns");
+  g.sent_ns = bounded(row.integer(10), kMaxNanoseconds, "sent_ns");
+  g.first_ns = bounded(row.integer(11), kMaxNanoseconds, "first_ns");
+  g.last_ns = bounded(row.integer(12), kMaxNanoseconds, "last_ns");
   g.prompt.text = row.text(19);
   g.prompt.ids = unpack_ids(row.bytes(20));
   g.text = row.text(21);
@@ -70,7 +71,32 @@ ScoreRecord read_score(Connection& connection, const Query& row) {
   return score;
 }
 
+/// Empty for models of the process itself, and in stores of before there was such a table.
+ServedRecord read_served(Connection& connection, std::int64_t generation_row) {
+  ServedRecord served;
+  Query row(connection,
+            "SELECT endpoint, model, fingerprint, attempts, waited_ns, faults FROM served "
+            "WHERE generation_id=?");
+  if (!row.with(generation_row).step()) return served;
+  served.endpoint = row.text(0);
+  served.model = row.text(1);
+  served.fingerprint = row.text(2);
+  served.attempts = row.integer(3);
+  served.waited_ns = row.integer(4);
+  for (const Json& fault : parse_json(row.text(5), "store").as_array()) {
+    served.faults.push_back(fault.as_string());
+  }
+  return served;
+}
+
 }  // namespace
+
+std::int64_t bounded(std::int64_t value, std::int64_t most, const char* what) {
+  if (value < 0 || value > most) {
+    throw_input("store: {} is {}, which is not between 0 and {}", what, value, most);
+  }
+  return value;
+}
 
 const char* verdict_name(Verdict verdict) {
   constexpr const char* kNames[] = {"correct", "incorrect", "unscored"};
@@ -107,6 +133,8 @@ void Store::for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
   guarded(path(), [&] {
     Query row(impl_->connection, query.texts ? kSelectSamples : kSelectShort);
     row.with(run_task_row, query.first_position, query.row);
+    const bool served =
+        query.texts && impl_->connection.integer_pragma("user_version") >= kServedVersion;
     while (row.step()) {
       const bool has_score = !row.is_null(25);
       if (query.without_score_only && has_score && row.text(25) != "unscored") continue;
@@ -114,6 +142,7 @@ void Store::for_each_sample(std::int64_t run_task_row, const SampleQuery& query,
       sample.item = {row.text(13), row.text(14), row.text(15),
                      row.text(16), row.text(17), row.text(18)};
       sample.generation = read_generation(row);
+      if (served) sample.generation.served = read_served(impl_->connection, row.integer(0));
       if (has_score) sample.score = read_score(impl_->connection, row);
       if (!visit(sample)) return;
     }

@@ -1,6 +1,7 @@
 // Scores without texts, for statistics over many samples. Each score row is checked by its digest.
 #include <cstring>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "store/digests.h"
@@ -35,7 +36,9 @@ class MetricNames {
     const auto found = index_.find(row);
     if (found != index_.end()) return found->second;
     const auto next = static_cast<std::uint32_t>(scores_->metric_names.size());
-    scores_->metric_names.push_back(by_row_.at(row));
+    const auto name = by_row_.find(row);
+    if (name == by_row_.end()) throw_input("store: a score names metric {}, which is missing", row);
+    scores_->metric_names.push_back(name->second);
     return index_[row] = next;
   }
 
@@ -60,18 +63,20 @@ std::uint64_t vote_hash(std::string_view answer, std::string_view detail) {
 ScoreRow read_row(const Query& row) {
   ScoreRow out;
   out.generation = row.integer(0);
-  out.position = row.integer(1);
-  out.repeat = row.integer(2);
+  out.position = bounded(row.integer(1), kMaxCount, "position");
+  out.repeat = bounded(row.integer(2), kMaxCount, "repeat");
   out.item = row.integer(3);
   out.prompt = row.integer(4);
   const std::string_view hash = row.bytes(5);
   std::memcpy(out.output_hash.data(), hash.data(), std::min(hash.size(), out.output_hash.size()));
   out.error = row.bytes(6) == "error";
   out.truncated = row.bytes(6) == "length";
-  out.output_tokens = row.integer(7);
-  const std::int64_t sent = row.integer(16);
-  if (row.integer(17) > sent) out.first_token_ns = row.integer(17) - sent;
-  if (row.integer(18) > sent) out.total_ns = row.integer(18) - sent;
+  out.output_tokens = bounded(row.integer(7), kMaxCount, "output_tokens");
+  const std::int64_t sent = bounded(row.integer(16), kMaxNanoseconds, "sent_ns");
+  const std::int64_t first = bounded(row.integer(17), kMaxNanoseconds, "first_ns");
+  const std::int64_t last = bounded(row.integer(18), kMaxNanoseconds, "last_ns");
+  if (first > sent) out.first_token_ns = first - sent;
+  if (last > sent) out.total_ns = last - sent;
   if (row.is_null(9)) return out;
   const Verdict verdict = parse_verdict(row.bytes(9));
   out.scored = verdict != Verdict::kUnscored;

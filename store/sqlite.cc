@@ -12,6 +12,7 @@ namespace assay::store {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10000;
+constexpr int kMaxValueBytes = 256 << 20;  // of one text or BLOB
 
 /// "file:" URI with everything but the plainest characters escaped.
 std::string uri_of(const std::filesystem::path& path) {
@@ -40,6 +41,16 @@ void rethrow_with_file(const std::filesystem::path& path) {
       case SQLITE_FULL:
         throw_environment("{}: disk full; finished samples are stored, make room and run again",
                           name);
+      case SQLITE_CONSTRAINT:
+      case SQLITE_TOOBIG:
+        throw_input("{}: rows that contradict each other or are too long ({})", name, error.what());
+      case SQLITE_NOMEM:
+        throw_environment("{}: out of memory", name);
+      case SQLITE_IOERR:
+        throw_environment(
+            "{}: cannot be read or written ({}, code {}; a full disk, a quota or a fault of the "
+            "disk?); finished samples are stored, run again when it is mended",
+            name, error.what(), error.getExtendedErrorCode());
       case SQLITE_READONLY:
         throw_environment("{}: the store cannot be written ({})", name, error.what());
       case SQLITE_BUSY:
@@ -60,6 +71,7 @@ Connection::Connection(std::filesystem::path path, int flags, bool immutable)
   db_ = std::make_unique<SQLite::Database>(name, flags | SQLITE_OPEN_NOMUTEX, kBusyTimeoutMs);
   sqlite3_db_config(db_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_->getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_limit(db_->getHandle(), SQLITE_LIMIT_LENGTH, kMaxValueBytes);
   execute("PRAGMA foreign_keys=ON");
 }
 

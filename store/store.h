@@ -94,6 +94,11 @@ class Store {
   void add_bench(std::int64_t run_row, std::span<const BenchCaseRecord> cases);
   [[nodiscard]] std::vector<BenchCaseRecord> load_bench(std::int64_t run_row) const;
 
+  /// Replaces what the run has of the same text.
+  void add_numerics(std::int64_t run_row, const NumericsRecord& numerics);
+  /// One for each text, in the order they were stored.
+  [[nodiscard]] std::vector<NumericsRecord> load_numerics(std::int64_t run_row) const;
+
   /// Structure and foreign keys of the file, digest of every sample of the run (0: of all runs).
   [[nodiscard]] VerifyReport verify(std::int64_t run_row) const;
   /// Copies every run of another store that is not here yet; returns their names. Finished shards
@@ -149,6 +154,9 @@ class RunWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Takes a store away again that holds no run and that nobody else has open; otherwise does
+/// nothing.
+void remove_unused_store(const std::filesystem::path& path);
 /// "model digest, suite": the names whose digests differ or that only one side has; "" when none.
 std::string changed_inputs(const Json& before, const Json& now);
 /// The time as the store writes it: "2026-11-24T10:45:01Z".

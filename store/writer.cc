@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "store/digests.h"
 #include "store/impl.h"
 #include "store/lock.h"
@@ -101,6 +102,17 @@ void insert_score(Connection& connection, std::int64_t generation_row, const Sco
   }
 }
 
+void insert_served(Connection& connection, std::int64_t generation_row,
+                   const ServedRecord& served) {
+  if (served.endpoint.empty()) return;
+  Json faults{Json::Array{}};
+  for (const std::string& fault : served.faults) faults.push_back(storable_text(fault));
+  Query(connection, "INSERT INTO served VALUES (?,?,?,?,?,?,?)")
+      .with(generation_row, storable_text(served.endpoint), storable_text(served.model),
+            storable_text(served.fingerprint), served.attempts, served.waited_ns, faults.dump())
+      .run();
+}
+
 void insert_generation(Connection& connection, std::int64_t run_task_row, SampleRecord& sample) {
   GenerationRecord& g = sample.generation;
   g.attempts += replace_error(connection, run_task_row, g);
@@ -115,6 +127,7 @@ void insert_generation(Connection& connection, std::int64_t run_task_row, Sample
   Query(connection, "INSERT INTO generation_text VALUES (?,?,?,?,?)")
       .with(g.row, g.text, Blob{pack_ids(g.ids)}, choices_to_json(g.choices), g.error)
       .run();
+  insert_served(connection, g.row, g.served);
 }
 
 /// Valid UTF-8 everywhere, before anything is digested.
@@ -272,10 +285,16 @@ void RunWriter::finish(RunStatus status, const RunTotals& totals) {
         .with(run_status_name(status), state_->run_row, state_->attempt)
         .run();
     transaction.commit();
-    // One file afterwards, so that it can be copied. Readers may keep it from being complete.
-    SQLite::Statement(connection.db(), "PRAGMA wal_checkpoint(TRUNCATE)").executeStep();
   });
   state_->finished = true;
+  // One file afterwards, so that it can be copied. Readers may keep it from being complete; a full
+  // disk may too, and then the run is finished all the same.
+  try {
+    SQLite::Statement(connection.db(), "PRAGMA wal_checkpoint(TRUNCATE)").executeStep();
+  } catch (const SQLite::Exception& error) {
+    log_warning("{}: all is stored, but in two files, of which {}-wal is one ({})",
+                connection.path().string(), connection.path().string(), error.what());
+  }
 }
 
 }  // namespace assay::store

@@ -9,11 +9,23 @@ namespace assay::suites {
 namespace {
 
 std::atomic<int> received{0};
-static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
+std::atomic<bool> working{false};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+              "used in a signal handler");
+
+[[noreturn]] void end_at_once(int signal) {
+  constexpr char kMessage[] =
+      "assay: interrupted; everything finished is stored, the same command continues it\n";
+  if (::write(STDERR_FILENO, kMessage, sizeof kMessage - 1) < 0) {
+    // Nobody reads: there is nothing else to tell it to.
+  }
+  ::_exit(128 + signal);
+}
 
 void on_signal(int signal) {
   int none = 0;
-  if (!received.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
+  const bool first = received.compare_exchange_strong(none, signal);
+  if (!first || !working.load()) end_at_once(signal);
 }
 
 }  // namespace
@@ -25,7 +37,11 @@ void install_interrupt_handlers() {
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
+
+InterruptibleWork::InterruptibleWork() { working = true; }
+InterruptibleWork::~InterruptibleWork() { working = false; }
 
 bool interrupted() { return received.load() != 0; }
 

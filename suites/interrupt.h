@@ -1,14 +1,26 @@
 // SIGINT and SIGTERM: the first asks the run to stop and store what is finished, the second ends at
-// once.
+// once. While nothing is in work, as when a model loads, the first ends at once too.
 #pragma once
 
 #include "base/error.h"
 
 namespace assay::suites {
 
-/// Installs the handlers. A second signal ends the process with _exit(130) or _exit(143): whatever
-/// was committed to the store stays.
+/// Installs the handlers. What ends at once ends by _exit(130) or _exit(143) after one line:
+/// whatever was committed to the store stays. SIGXFSZ is ignored, so that a limit on the size of
+/// files is an error of the call that meets it.
 void install_interrupt_handlers();
+
+/// While one exists, there is work that a first signal lets finish. Not nested.
+class InterruptibleWork {
+ public:
+  InterruptibleWork();
+  ~InterruptibleWork();
+  InterruptibleWork(const InterruptibleWork&) = delete;
+  InterruptibleWork& operator=(const InterruptibleWork&) = delete;
+  InterruptibleWork(InterruptibleWork&&) = delete;
+  InterruptibleWork& operator=(InterruptibleWork&&) = delete;
+};
 
 /// Whether a signal has asked to stop; any thread.
 bool interrupted();

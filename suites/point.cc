@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/journal.h"
 #include "suites/records.h"
@@ -57,7 +58,7 @@ class TaskExecution {
  private:
   std::string run_label() const {
     const std::string setting = setting_name({.precision = run_.setting, .kv = run_.kv});
-    return fmt::format("{} {}", run_.model.name, setting);
+    return fmt::format("{} {}", escaped(run_.model.name), setting);
   }
 
   /// In the order of the data set as one block, or in the blocks of early stopping.
@@ -203,7 +204,9 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.prefix_cache = suite.engine.prefix_cache;
   out.chat_format = suite.engine.chat_format;
   out.long_prompts = suite.engine.long_prompts;
+  out.calibrate = suite.engine.calibrate;
   out.seed = suite.seed;
+  out.stop_requested = interrupted;
   return out;
 }
 
@@ -246,13 +249,14 @@ std::string response_key(const engine::ModelInfo& model, const PlannedTask& task
 }
 
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
-                           engine::Generator& model, std::span<const PlannedTask> tasks,
+                           engine::Generator& model, std::span<const PlannedTask* const> tasks,
                            const RunnerOptions& options, const EarlyStopping& stopping) {
+  const InterruptibleWork work;
   store::RunWriter writer(store, run.row, to_record(this_machine()));
   const std::vector<store::RunTaskRecord> stored = store.load_tasks(run.row);
   std::int64_t unscored = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    TaskExecution execution(store, run, tasks[i], stored[i], options);
+    TaskExecution execution(store, run, *tasks[i], stored[i], options);
     unscored += execution.execute(model, writer, stopping);
     if (interrupted()) {
       throw Error(interrupt_kind(),

@@ -24,7 +24,7 @@ std::string response_key(const engine::ModelInfo& model, const PlannedTask& task
 /// Asks and scores what `run` still lacks, up to where `stopping` has decided. Returns the number
 /// of responses without a verdict. `run` is the stored run; `model` its open engine.
 std::int64_t execute_point(store::Store& store, const store::RunRecord& run,
-                           engine::Generator& model, std::span<const PlannedTask> tasks,
+                           engine::Generator& model, std::span<const PlannedTask* const> tasks,
                            const RunnerOptions& options, const EarlyStopping& stopping);
 
 }  // namespace assay::suites

@@ -1,5 +1,6 @@
 #include "suites/records.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/check.h"
@@ -130,13 +131,24 @@ store::GenerationRecord to_record(const engine::Completion& completion, std::str
                            .tokens = static_cast<std::int64_t>(score.ids.size()),
                            .greedy = score.greedy});
   }
-  out.prompt_tokens = static_cast<std::int64_t>(completion.prompt_ids.size());
+  out.prompt_tokens = completion.prompt_ids.empty()
+                          ? completion.prompt_tokens
+                          : static_cast<std::int64_t>(completion.prompt_ids.size());
   out.cached_tokens = completion.cached_prompt_tokens;
-  out.output_tokens = static_cast<std::int64_t>(completion.ids.size());
+  out.output_tokens = completion.ids.empty() ? completion.output_tokens
+                                             : static_cast<std::int64_t>(completion.ids.size());
   out.scheduled_ns = completion.times.scheduled_ns;
   out.sent_ns = completion.times.sent_ns;
   out.first_ns = completion.times.first_ns;
   out.last_ns = completion.times.last_ns;
+  const engine::Served& served = completion.served;
+  out.served = {.endpoint = served.endpoint,
+                .model = served.model,
+                .fingerprint = served.fingerprint,
+                .attempts = served.attempts,
+                .waited_ns = served.waited_ns,
+                .faults = served.faults};
+  out.attempts = std::max<std::int64_t>(1, served.attempts);
   return out;
 }
 
@@ -174,6 +186,24 @@ evals::Response to_response(const store::GenerationRecord& generation) {
     out.choices.push_back({.logprob = choice.logprob,
                            .tokens = static_cast<int>(choice.tokens),
                            .greedy = choice.greedy});
+  }
+  return out;
+}
+
+store::NumericsRecord to_record(const engine::Numerics& numerics) {
+  store::NumericsRecord out;
+  out.tokens = numerics.tokens;
+  out.kl_mean = numerics.kl_mean;
+  out.kl_p50 = numerics.kl_p50;
+  out.kl_p90 = numerics.kl_p90;
+  out.kl_p99 = numerics.kl_p99;
+  out.kl_p999 = numerics.kl_p999;
+  out.kl_max = numerics.kl_max;
+  out.top1 = std::min(numerics.top1, 1.0);  // a sum of shares
+  out.perplexity = numerics.perplexity;
+  out.perplexity_reference = numerics.perplexity_reference;
+  for (const engine::LayerError& layer : numerics.layers) {
+    out.layers.push_back({layer.relative, layer.snr_db});
   }
   return out;
 }

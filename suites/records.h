@@ -6,6 +6,7 @@
 
 #include "engine/completion.h"
 #include "engine/generator.h"
+#include "engine/numerics.h"
 #include "evals/benchmark.h"
 #include "store/records.h"
 #include "suites/machine.h"
@@ -19,6 +20,8 @@ store::ItemRecord to_record(const evals::Sample& sample);
 store::ModelRecord to_record(const engine::ModelInfo& model);
 store::MachineRecord to_record(const Machine& machine);
 store::RunTaskRecord to_record(const PlannedTask& task);
+/// The figures; text and reference are the caller's.
+store::NumericsRecord to_record(const engine::Numerics& numerics);
 
 /// Text, ids, choices and times of a completion; `prompt` is the prompt as text for people.
 store::GenerationRecord to_record(const engine::Completion& completion, std::string prompt);

@@ -1,48 +1,38 @@
 #include "suites/runner.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "base/digest.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "suites/interrupt.h"
 #include "suites/point.h"
+#include "suites/point_bench.h"
 #include "suites/records.h"
+#include "suites/space.h"
 
 namespace assay::suites {
 namespace {
 
-/// The newest run of an identity, if there is one.
+constexpr std::size_t kMostTextBytes = std::size_t{64} << 20;
+constexpr const char* kReference = "bf16";  // of numeric comparisons
+
+/// The run of an identity that was made last, if there is one. By its row: clocks may jump.
 const store::RunRecord* newest(const std::vector<store::RunRecord>& runs,
                                const std::string& identity) {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunRecord& run) {
-    return run.identity == identity;
-  });
-  return found == runs.end() ? nullptr : &*found;
-}
-
-bool is_done(const store::RunRecord& run) { return run.status == store::RunStatus::kDone; }
-
-/// A command that was cut short left some points unfinished or not begun; then the finished ones
-/// are kept. When all are finished (or none began), the command means a new measurement of all.
-bool continues_earlier(const Suite& suite, const std::vector<RunPoint>& points,
-                       const std::vector<store::RunRecord>& runs, const RunnerOptions& options) {
-  if (options.fresh) return false;
-  std::size_t done = 0;
-  std::size_t unfinished = 0;
-  for (const RunPoint& point : points) {
-    const store::RunRecord* run = newest(runs, run_identity(suite, point, options));
-    if (run == nullptr) continue;
-    if (is_done(*run)) {
-      done += run->suite_digest == suite.sha256 ? 1 : 0;
-    } else {
-      ++unfinished;
-    }
+  const store::RunRecord* found = nullptr;
+  for (const store::RunRecord& run : runs) {
+    if (run.identity != identity) continue;
+    if (found == nullptr || run.row > found->row) found = &run;
   }
-  return unfinished > 0 || (done > 0 && done < points.size());
+  return found;
 }
 
 Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
-                const std::vector<PlannedTask>& tasks, const RunnerOptions& options) {
+                std::span<const PlannedTask* const> tasks, const RunnerOptions& options) {
   Json out;
   out.set("suite", suite.sha256);
   out.set("model", model.digest);
@@ -50,7 +40,8 @@ Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
   out.set("setting", model.setting + "/" + model.kv);
   out.set("arithmetic", model.device + "/" + model.arithmetic);
   out.set("assay version", options.build.version);
-  for (const PlannedTask& task : tasks) {
+  for (const PlannedTask* each : tasks) {
+    const PlannedTask& task = *each;
     out.set("data of " + task.label(), task.data_sha256);
     out.set("samples of " + task.label(), std::to_string(task.samples.size()));
     if (task.templates) out.set("prompts of " + task.label(), task.templates->sha256);
@@ -61,6 +52,14 @@ Json run_inputs(const Suite& suite, const engine::ModelInfo& model,
 Json engine_json(const engine::EngineOptions& options) {
   Json out;
   out.set("model", options.model);
+  if (engine::is_served(options.model)) {
+    out.set("model_name", options.model_name);
+    out.set("max_batch", options.max_batch);
+    out.set("stream", options.http.stream);
+    out.set("attempts", options.http.attempts);
+    out.set("tls_verified", !options.http.insecure);
+    return out;
+  }
   out.set("device", options.device);
   out.set("precision", options.precision);
   out.set("kv", options.kv);
@@ -72,6 +71,7 @@ Json engine_json(const engine::EngineOptions& options) {
   out.set("prefix_cache", options.prefix_cache);
   out.set("chat_format", options.chat_format);
   out.set("long_prompts", options.long_prompts);
+  if (!options.calibrate.empty()) out.set("calibrate", options.calibrate);
   return out;
 }
 
@@ -89,8 +89,10 @@ class SuiteRun {
       }
     }
     const std::vector<RunPoint> points = run_points(suite_);
+    warn_if_space_is_short(
+        store_.path(), estimated_store_bytes(tasks_) * static_cast<std::int64_t>(points.size()));
     const std::vector<store::RunRecord> runs = store_.list_runs();
-    const bool resume = continues_earlier(suite_, points, runs, options_);
+    const bool resume = continues_earlier(points, runs);
     std::vector<RunReport> reports;
     for (const RunPoint& point : points) {
       const store::RunRecord* earlier =
@@ -112,22 +114,114 @@ class SuiteRun {
       report.run = earlier->name;
       report.model = earlier->model.name;
       report.already_done = true;
+      add_numerics(earlier->row, engine_options(suite_, point));
       return report;
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
-    const std::unique_ptr<engine::Generator> model = options_.make_generator(engine);
-    store::RunRecord run = new_run(point, engine, model->info());
+    // Where nothing is asked, the model is opened once, for its speed alone.
+    std::unique_ptr<engine::Generator> model;
+    std::unique_ptr<engine::Session> session;
+    if (tasks_.empty()) {
+      session = speed_session(engine);
+    } else {
+      model = options_.make_generator(engine);
+      report.refused = choose_tasks(*model, point);
+    }
+    store::RunRecord run = new_run(point, engine, model ? model->info() : session->info());
     const EarlyStopping stopping = early_stopping(run, earlier);
     run = earlier != nullptr ? continued(*earlier, run.inputs) : stored(run);
     report.run = run.name;
     report.model = run.model.name;
-    report.unscored = execute_point(store_, run, *model, tasks_, options_, stopping);
+    if (model) report.unscored = execute_point(store_, run, *model, kept_, options_, stopping);
+    model.reset();                           // two models may not fit
+    std::optional<store::RunWriter> writer;  // leaves the run interrupted when it is cut short
+    if (tasks_.empty()) writer.emplace(store_, run.row, run.machine);
+    if (suite_.bench && store_.load_bench(run.row).empty()) {
+      if (!session) session = speed_session(engine);
+      bench_point(store_, run, *session, *suite_.bench);
+    }
+    session.reset();
+    add_numerics(run.row, engine);
+    if (writer) {
+      writer->finish(store::RunStatus::kDone, {.peak_memory_bytes = peak_memory_bytes()});
+    }
     return report;
+  }
+
+  /// Leaves out the tasks that the model cannot be asked, and returns their names. All samples of a
+  /// task ask in one form, so the first one tells. Throws: Error(kInput) when no task is left.
+  std::vector<std::string> choose_tasks(const engine::Generator& model, const RunPoint& point) {
+    std::vector<std::string> refused;
+    kept_.clear();
+    for (const PlannedTask& task : tasks_) {
+      const std::string reason = model.refusal(make_request(task, 0, 0, suite_.seed));
+      if (reason.empty()) {
+        kept_.push_back(&task);
+        continue;
+      }
+      refused.push_back(task.label());
+      log_warning("{}: {} is left out: {}", point.model.path, task.label(), reason);
+    }
+    if (kept_.empty()) {
+      throw_input("{}: cannot be asked any task of the suite: {}", point.model.path,
+                  join(refused, ", "));
+    }
+    return refused;
+  }
+
+  /// Compares the setting with the reference on the suite's text, unless that is stored already.
+  void add_numerics(std::int64_t run_row, engine::EngineOptions engine) {
+    if (!suite_.numerics || !options_.measure_numerics) return;
+    const SuiteNumerics& wanted = *suite_.numerics;
+    const std::string text = read_file(wanted.text, kMostTextBytes);
+    const std::string digest = sha256_hex(text);
+    for (const store::NumericsRecord& known : store_.load_numerics(run_row)) {
+      if (known.text_sha256 == digest) return;
+    }
+    engine.device = "cpu";  // the only one that shows its logits and layers
+    store::NumericsRecord record = to_record(options_.measure_numerics(
+        engine, {.text = text, .tokens = wanted.tokens, .window = wanted.window}));
+    record.text_sha256 = digest;
+    record.text_name = wanted.text.filename().string();
+    record.window_tokens = wanted.window;
+    record.reference = kReference;
+    store_.add_numerics(run_row, record);
+  }
+
+  /// No prompt of a measurement is read twice, and looking for that costs time.
+  [[nodiscard]] std::unique_ptr<engine::Session> speed_session(engine::EngineOptions engine) const {
+    engine.prefix_cache = false;
+    return options_.make_session(engine);
+  }
+
+  /// With the suite's measurements of speed, where it has some.
+  [[nodiscard]] bool is_done(const store::RunRecord& run) const {
+    return run.status == store::RunStatus::kDone &&
+           (!suite_.bench || !store_.load_bench(run.row).empty());
+  }
+
+  /// A command that was cut short left some points unfinished or not begun; then the finished ones
+  /// are kept. When all are finished (or none began), the command means a new measurement of all.
+  [[nodiscard]] bool continues_earlier(const std::vector<RunPoint>& points,
+                                       const std::vector<store::RunRecord>& runs) const {
+    if (options_.fresh) return false;
+    std::size_t done = 0;
+    std::size_t unfinished = 0;
+    for (const RunPoint& point : points) {
+      const store::RunRecord* run = newest(runs, run_identity(suite_, point, options_));
+      if (run == nullptr) continue;
+      if (is_done(*run)) {
+        done += run->suite_digest == suite_.sha256 ? 1 : 0;
+      } else {
+        ++unfinished;
+      }
+    }
+    return unfinished > 0 || (done > 0 && done < points.size());
   }
 
   std::vector<store::RunTaskRecord> task_records() const {
     std::vector<store::RunTaskRecord> out;
-    for (const PlannedTask& task : tasks_) out.push_back(to_record(task));
+    for (const PlannedTask* task : kept_) out.push_back(to_record(*task));
     return out;
   }
 
@@ -161,7 +255,7 @@ class SuiteRun {
     store::RunRecord run;
     run.label = options_.label;
     run.identity = run_identity(suite_, point, options_);
-    run.inputs = run_inputs(suite_, model, tasks_, options_);
+    run.inputs = run_inputs(suite_, model, kept_, options_);
     if (options_.plan.shard.count > 1) mark_shard(point, run.inputs);
     run.suite_name = suite_.name;
     run.suite_digest = suite_.sha256;
@@ -196,6 +290,7 @@ class SuiteRun {
   store::Store& store_;
   const RunnerOptions& options_;
   std::vector<PlannedTask> tasks_;
+  std::vector<const PlannedTask*> kept_;  // those that the point's model can be asked
 };
 
 }  // namespace
@@ -203,6 +298,11 @@ class SuiteRun {
 std::vector<RunPoint> run_points(const Suite& suite) {
   std::vector<RunPoint> points;
   for (const SuiteModel& model : suite.models) {
+    // A server's setting is its own: there is one point, whatever the suite lists.
+    if (engine::is_served(model.path)) {
+      points.push_back({.model = model, .setting = {}});
+      continue;
+    }
     for (const Setting& setting : model.settings) {
       points.push_back({.model = model, .setting = setting});
     }

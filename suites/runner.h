@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/generator.h"
+#include "engine/session.h"
+#include "engine/numerics.h"
 #include "evals/benchmark.h"
 #include "store/store.h"
 #include "suites/plan.h"
@@ -37,6 +39,11 @@ struct RunnerOptions {
   std::string revision;
   store::BuildRecord build;
   std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
+  /// For the suite's measurements of speed; may be empty where it has none.
+  std::function<std::unique_ptr<engine::Session>(const engine::EngineOptions&)> make_session;
+  /// Numeric comparison with the reference, for suites that ask for it; empty: none is made.
+  std::function<engine::Numerics(const engine::EngineOptions&, const engine::NumericsOptions&)>
+      measure_numerics;
   /// For a run that is about to be stored, or, with the baseline among its inputs, continued; empty
   /// for no early stopping. Throws: what refuses the run before anything is asked.
   std::function<EarlyStopping(const store::RunRecord&, std::span<const store::RunTaskRecord>)>
@@ -53,8 +60,9 @@ struct RunReport {
   std::string run;  // the store's run id
   std::string model;
   std::string setting;
-  bool already_done = false;  // finished in an earlier attempt, nothing was asked
-  std::int64_t unscored = 0;  // responses without a verdict, errors included
+  bool already_done = false;         // finished in an earlier attempt, nothing was asked
+  std::vector<std::string> refused;  // tasks that the model cannot be asked
+  std::int64_t unscored = 0;         // responses without a verdict, errors included
 };
 
 /// Models x settings in the order of the suite.

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/object_reader.h"
 #include "base/text.h"
+#include "engine/settings.h"
 #include "evals/benchmark.h"
 
 namespace assay::suites {
@@ -81,9 +82,12 @@ class SuiteParser {
     suite.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, 0, kMany));
     suite.allowed_errors = reader.integer("allowed_errors", 0, 0, kMany);
     suite.engine = engine(reader.optional("engine"));
+    suite.numerics = numerics(reader.optional("numerics"));
     if (const Json* gates = reader.optional("gates")) suite.gates = *gates;
     (void)reader.optional("baseline");
     (void)reader.optional("on_inconclusive");
+    if (const Json* bench = reader.optional("bench"))
+      suite.bench = parse_suite_bench(*bench, source_);
     models(reader, document, suite);
     tasks(reader, suite);
     reader.finish();
@@ -96,6 +100,27 @@ class SuiteParser {
     ObjectReader reader(json, source_, path);
     Setting out{.precision = reader.required_string("precision"),
                 .kv = reader.string("kv", "bf16")};
+    if (const Json* list = reader.optional("overrides"); list != nullptr) {
+      if (!list->is_object()) reader.fail(*list, "overrides", "must be an object");
+      std::vector<engine::SettingOverride> overrides;
+      for (const auto& [pattern, name] : list->as_object()) {
+        if (!name.is_string()) reader.fail(name, "overrides", "every value names a setting");
+        overrides.push_back({pattern, name.as_string()});
+      }
+      out.precision = engine::setting_with_overrides(out.precision, overrides);
+    }
+    reader.finish();
+    // A misspelt setting or pattern shows before any model is read.
+    if (!out.precision.empty()) (void)engine::find_setting(out.precision);
+    return out;
+  }
+
+  std::optional<SuiteNumerics> numerics(const Json* json) const {
+    if (json == nullptr) return std::nullopt;
+    ObjectReader reader(*json, source_, "numerics");
+    SuiteNumerics out{.text = resolve(reader.required_string("text"), folder_),
+                      .tokens = reader.integer("tokens", 2048, 2, 1 << 24),
+                      .window = reader.integer("window", 256, 2, 1 << 16)};
     reader.finish();
     return out;
   }
@@ -200,6 +225,7 @@ class SuiteParser {
   }
 
   void tasks(ObjectReader& reader, Suite& suite) const {
+    if (suite.bench && reader.optional("tasks") == nullptr) return;
     const Json& list = reader.required("tasks");
     if (!list.is_array() || list.as_array().empty()) {
       reader.fail(list, "tasks", "must be a list with at least one task");
@@ -229,6 +255,7 @@ class SuiteParser {
     out.max_context = reader.integer("max_context", 0, 0, 1 << 24);
     out.prefix_cache = reader.boolean("prefix_cache", true);
     out.chat_format = reader.string("chat_format", "auto");
+    out.calibrate = resolve(reader.string("calibrate", ""), folder_);
     out.long_prompts = reader.string("long_prompts", "error");
     if (out.long_prompts != "error" && out.long_prompts != "truncate") {
       reader.fail(json->at("long_prompts"), "long_prompts", "must be \"error\" or \"truncate\"");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "suites/suite_bench.h"
 
 namespace assay::suites {
 
@@ -64,6 +65,14 @@ struct SuiteEngine {
   bool prefix_cache = true;
   std::string chat_format = "auto";
   std::string long_prompts = "error";
+  std::string calibrate;  // file with a text for static scales; "" for none
+};
+
+/// A text on which every setting is compared with the reference, number by number.
+struct SuiteNumerics {
+  std::filesystem::path text;
+  std::int64_t tokens = 2048;  // at most so many
+  std::int64_t window = 256;
 };
 
 struct Suite {
@@ -72,8 +81,10 @@ struct Suite {
   std::filesystem::path file;  // as given; relative paths in it start at its folder
   std::filesystem::path data;  // data folder; "" means --data or ASSAY_DATA
   std::vector<SuiteModel> models;
-  std::vector<SuiteTask> tasks;
+  std::vector<SuiteTask> tasks;     // empty where only speed is measured
+  std::optional<SuiteBench> bench;  // measurements of speed after the tasks
   SuiteEngine engine;
+  std::optional<SuiteNumerics> numerics;
   std::uint64_t seed = 0;
   std::int64_t allowed_errors =
       0;               // samples that may stay unscored before the run counts as incomplete

@@ -261,17 +261,19 @@ class Implementation : public CudaExecutor {
 
 }  // namespace
 
-CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
-                       const CudaOptions& options, std::int64_t free_bytes) {
+CudaPlan divide_memory(const ModelConfig& config, const WeightSource& source,
+                       const PrecisionSetting& setting, KvType kv, const CudaOptions& options,
+                       std::int64_t free_bytes) {
   CudaPlan plan;
   plan.free_bytes = free_bytes;
   plan.context = options.context > 0 ? options.context : config.max_position;
   plan.max_batch = std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
   plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
-  plan.weight_bytes = estimate_device_weight_bytes(config, setting, plan.context);
+  plan.weight_bytes = estimate_device_weight_bytes(config, source, setting, plan.context);
   const CudaForward::Memory need = CudaForward::memory_for(
       config, options.gemm.empty() ? GemmKind::kWgmma : find_gemm_kind(options.gemm), kv,
-      static_cast<int>(plan.max_rows), most_spans(plan.context));
+      static_cast<int>(plan.max_rows), most_spans(plan.context),
+      widest_device_input(config, source, setting));
   plan.activation_bytes = need.activations;
   plan.page_bytes = need.page;
   const std::int64_t left = free_bytes - plan.weight_bytes - need.activations - kReserve;
@@ -296,10 +298,10 @@ CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& settin
   return plan;
 }
 
-CudaPlan plan_cuda(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
-                   const CudaOptions& options) {
+CudaPlan plan_cuda(const ModelConfig& config, const WeightSource& source,
+                   const PrecisionSetting& setting, KvType kv, const CudaOptions& options) {
   const DeviceLimits device = use_device(options.device);
-  CudaPlan plan = divide_memory(config, setting, kv, options, device.free_bytes);
+  CudaPlan plan = divide_memory(config, source, setting, kv, options, device.free_bytes);
   plan.device = device.name;
   return plan;
 }

@@ -39,12 +39,13 @@ struct CudaPlan {
 
 /// Starts the device and divides its memory. Throws: Error(kInput) for an unusable option,
 /// Error(kEnvironment) when there is no usable device or the model does not fit.
-CudaPlan plan_cuda(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
-                   const CudaOptions& options);
+CudaPlan plan_cuda(const ModelConfig& config, const WeightSource& source,
+                   const PrecisionSetting& setting, KvType kv, const CudaOptions& options);
 
 /// The same from known free memory: the pure part of it.
-CudaPlan divide_memory(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
-                       const CudaOptions& options, std::int64_t free_bytes);
+CudaPlan divide_memory(const ModelConfig& config, const WeightSource& source,
+                       const PrecisionSetting& setting, KvType kv, const CudaOptions& options,
+                       std::int64_t free_bytes);
 
 /// What a run stores about an executor.
 struct CudaDescription {

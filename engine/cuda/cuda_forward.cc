@@ -22,19 +22,13 @@ struct Sizes {
   }
 };
 
-std::int64_t padded_inputs(std::int64_t cols, std::int64_t shards) {
-  return shards * round_up((cols + shards - 1) / shards, kBlock);
-}
-
-Sizes sizes_for(const ModelConfig& c, GemmKind gemm, int max_rows, int most_spans) {
+Sizes sizes_for(const ModelConfig& c, GemmKind gemm, int max_rows, int most_spans,
+                std::int64_t widest) {
   const std::int64_t rows = max_rows;
-  const std::int64_t widest =
-      std::max({padded_inputs(c.hidden, 1), padded_inputs(c.q_width(), kShards),
-                padded_inputs(c.intermediate, kShards)});
   const std::int64_t logit_rows = std::min<std::int64_t>(rows, CudaForward::kLogitRows);
   return {.x = rows * c.hidden * 2,
           .input = rows * widest * 2,
-          .scale = rows * kShards * 4,
+          .scale = rows * std::max(kShards, widest / kBlock) * 4,
           .qkv = rows * (c.q_width() + 2 * c.kv_width()) * 2,
           .mixed = rows * c.q_width() * 2,
           .gate_up = rows * 2 * round_up(c.intermediate, kGateUpGroup) * 2,
@@ -64,7 +58,8 @@ CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKi
       kv_(kv),
       pages_(pages + 1),
       max_rows_(max_rows) {
-  const Sizes sizes = sizes_for(model.config, gemm.kind(), max_rows, most_spans);
+  const Sizes sizes =
+      sizes_for(model.config, gemm.kind(), max_rows, most_spans, widest_device_input(model));
   const std::int64_t element = kv == KvType::kFp8 ? 1 : 2;
   x_ = buffer(sizes.x, "activations");
   input_ = buffer(sizes.input, "activations");
@@ -91,18 +86,26 @@ std::int64_t CudaForward::bytes() const {
 }
 
 CudaForward::Memory CudaForward::memory_for(const ModelConfig& config, GemmKind gemm, KvType kv,
-                                            int max_rows, int most_spans) {
+                                            int max_rows, int most_spans, std::int64_t widest) {
   const std::int64_t scales = kv == KvType::kFp8 ? page_scales(config) * 4 : 0;
-  return {.activations = sizes_for(config, gemm, max_rows, most_spans).sum(),
+  return {.activations = sizes_for(config, gemm, max_rows, most_spans, widest).sum(),
           .page = page_values(config) * (kv == KvType::kFp8 ? 1 : 2) + scales};
 }
 
-NextInput CudaForward::next_input(const DeviceMatrix& next, bool quantize) const {
+NextInput CudaForward::next_input(const DeviceMatrix& next) const {
   return {.out = input_.as<void>(),
-          .scale = quantize ? scale_.as<float>() : nullptr,
+          .scale = input_scales(next),
           .shards = next.shards,
           .shard_used = next.shard_used,
-          .shard_k = next.shard_k};
+          .shard_k = next.shard_k,
+          .type = next.activations,
+          .static_scale = next.input_scale,
+          .amax_bound = next.amax_bound,
+          .pieces = next.pieces};
+}
+
+float* CudaForward::input_scales(const DeviceMatrix& next) const {
+  return next.activations == ActivationType::kBf16 ? nullptr : scale_.as<float>();
 }
 
 DeviceCache CudaForward::cache(std::int64_t layer) const {
@@ -112,6 +115,8 @@ DeviceCache CudaForward::cache(std::int64_t layer) const {
   const std::int64_t scales = pages_ * page_scales(c) / c.layers;
   return {.data = cache_.as<std::byte>() + layer * values * element,
           .scales = kv_ == KvType::kFp8 ? cache_scales_.as<float>() + layer * scales : nullptr,
+          .static_scales =
+              model_.kv_scales == nullptr ? nullptr : model_.kv_scales + layer * c.kv_heads * 2,
           .kv_heads = static_cast<int>(c.kv_heads),
           .head_dim = static_cast<int>(c.head_dim)};
 }
@@ -132,14 +137,13 @@ void CudaForward::layers(CudaStream stream, const DeviceStep& step) {
 }
 
 /// Adds the sums that wait to the residual stream, and leaves the norm where `next` reads it.
-void CudaForward::norm(CudaStream stream, const float* weight, int rows, bool quantize,
-                       const DeviceMatrix& next) {
+void CudaForward::norm(CudaStream stream, const float* weight, int rows, const DeviceMatrix& next) {
   RmsNormArgs args{.x = x_.as<bf16>(),
                    .weight = weight,
                    .rows = rows,
                    .cols = static_cast<int>(model_.config.hidden),
                    .eps = static_cast<float>(model_.config.rms_eps),
-                   .next = next_input(next, quantize)};
+                   .next = next_input(next)};
   if (pending_ != nullptr) {
     args.sums = sums_.as<float>();
     args.sum_scale = pending_->row_scale;
@@ -152,10 +156,9 @@ void CudaForward::norm(CudaStream stream, const float* weight, int rows, bool qu
 }
 
 void CudaForward::multiply(CudaStream stream, const DeviceMatrix& w, int rows, bf16* out) {
-  const bool quantized = model_.setting.quantize_activations;
   gemm_.run(stream, {.a = input_.as<void>(),
-                     .a_scale = quantized ? scale_.as<float>() : nullptr,
-                     .a_is_e4m3 = quantized,
+                     .a_scale = input_scales(w),
+                     .a_is_e4m3 = w.e4m3_input(),
                      .w = w,
                      .out = out,
                      .ldo = w.rows,
@@ -165,12 +168,11 @@ void CudaForward::multiply(CudaStream stream, const DeviceMatrix& w, int rows, b
 }
 
 void CudaForward::row_parallel(CudaStream stream, const DeviceMatrix& w, int rows) {
-  const bool quantized = model_.setting.quantize_activations;
   pending_ = &w;
-  pending_parts_ = gemm_.parts(w, rows, quantized);
+  pending_parts_ = gemm_.parts(w, rows, w.e4m3_input());
   gemm_.run(stream, {.a = input_.as<void>(),
-                     .a_scale = quantized ? scale_.as<float>() : nullptr,
-                     .a_is_e4m3 = quantized,
+                     .a_scale = input_scales(w),
+                     .a_is_e4m3 = w.e4m3_input(),
                      .w = w,
                      .out = sums_.as<void>(),
                      .ldo = w.rows,
@@ -183,9 +185,8 @@ void CudaForward::row_parallel(CudaStream stream, const DeviceMatrix& w, int row
 void CudaForward::attention_block(CudaStream stream, const DeviceStep& step, std::int64_t layer) {
   const ModelConfig& c = model_.config;
   const DeviceLayer& w = model_.layers[static_cast<std::size_t>(layer)];
-  const bool quantize = model_.setting.quantize_activations;
   const int rows = step.rows.rows;
-  norm(stream, w.attention_norm, rows, quantize, w.qkv);
+  norm(stream, w.attention_norm, rows, w.qkv);
   multiply(stream, w.qkv, rows, qkv_.as<bf16>());
   rope_cache_cuda(stream, {.qkv = qkv_.as<bf16>(),
                            .ld = w.qkv.rows,
@@ -213,20 +214,19 @@ void CudaForward::attention_block(CudaStream stream, const DeviceStep& step, std
                           .ld = static_cast<int>(c.q_width()),
                           .rows = rows,
                           .cols = static_cast<int>(c.q_width()),
-                          .next = next_input(w.o, quantize)});
+                          .next = next_input(w.o)});
   row_parallel(stream, w.o, rows);
 }
 
 void CudaForward::mlp_block(CudaStream stream, const DeviceStep& step, std::int64_t layer) {
   const DeviceLayer& w = model_.layers[static_cast<std::size_t>(layer)];
-  const bool quantize = model_.setting.quantize_activations;
   const int rows = step.rows.rows;
-  norm(stream, w.mlp_norm, rows, quantize, w.gate_up);
+  norm(stream, w.mlp_norm, rows, w.gate_up);
   multiply(stream, w.gate_up, rows, gate_up_.as<bf16>());
   silu_mul_cuda(stream, {.gate_up = gate_up_.as<bf16>(),
                          .ld = w.gate_up.rows,
                          .rows = rows,
-                         .next = next_input(w.down, quantize),
+                         .next = next_input(w.down),
                          .features = static_cast<int>(model_.config.intermediate)});
   row_parallel(stream, w.down, rows);
 }
@@ -241,13 +241,15 @@ void CudaForward::logits(CudaStream stream, const int* row_of, int count, int ro
                          .rows = count,
                          .cols = static_cast<int>(model_.config.hidden),
                          .eps = static_cast<float>(model_.config.rms_eps),
-                         .next = next_input(head, false),
+                         .next = next_input(head),
                          .sums = sums_.as<float>(),
                          .sum_scale = down.row_scale,
                          .bias = down.bias,
                          .parts = pending_parts_,
                          .sum_rows = rows});
   gemm_.run(stream, {.a = input_.as<void>(),
+                     .a_scale = input_scales(head),
+                     .a_is_e4m3 = head.e4m3_input(),
                      .w = head,
                      .out = logits_.as<void>(),
                      .ldo = head.rows,

@@ -45,17 +45,18 @@ class CudaForward {
     std::int64_t activations = 0;  // for one step of max_rows
     std::int64_t page = 0;         // one page of keys and values
   };
+  /// `widest`: of widest_device_input.
   static Memory memory_for(const ModelConfig& config, GemmKind gemm, KvType kv, int max_rows,
-                           int most_spans);
+                           int most_spans, std::int64_t widest);
 
  private:
-  void norm(CudaStream stream, const float* weight, int rows, bool add_sums,
-            const DeviceMatrix& next);
+  void norm(CudaStream stream, const float* weight, int rows, const DeviceMatrix& next);
   void multiply(CudaStream stream, const DeviceMatrix& w, int rows, bf16* out);
   void row_parallel(CudaStream stream, const DeviceMatrix& w, int rows);
   void attention_block(CudaStream stream, const DeviceStep& step, std::int64_t layer);
   void mlp_block(CudaStream stream, const DeviceStep& step, std::int64_t layer);
-  [[nodiscard]] NextInput next_input(const DeviceMatrix& next, bool quantize) const;
+  [[nodiscard]] NextInput next_input(const DeviceMatrix& next) const;
+  [[nodiscard]] float* input_scales(const DeviceMatrix& next) const;
   [[nodiscard]] DeviceCache cache(std::int64_t layer) const;
 
   const DeviceModel& model_;
@@ -68,7 +69,7 @@ class CudaForward {
   int pending_parts_ = 1;
   DeviceBuffer x_;         // [rows, h] residual stream
   DeviceBuffer input_;     // [rows, inputs of the widest matrix], what the next product reads
-  DeviceBuffer scale_;     // [rows, 8]
+  DeviceBuffer scale_;     // [rows, 8 or blocks]
   DeviceBuffer qkv_;       // [rows, (H + 2 Hkv) d]
   DeviceBuffer mixed_;     // [rows, H d] attention output
   DeviceBuffer gate_up_;   // [rows, 2 i]

@@ -6,9 +6,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "base/random.h"
+#include "engine/cuda/matrix_layout.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/silu_mul.h"
 #include "engine/parallel/thread_team.h"
@@ -19,40 +22,17 @@ namespace assay::engine {
 namespace {
 
 constexpr std::int64_t kChunkBytes = std::int64_t{32} << 20;
-constexpr std::int64_t kPadding = 256;  // matrices begin at multiples of it
 
 /// Rows of one source tensor inside a matrix.
 struct Part {
-  std::string name;  // without ".weight"
+  std::string module;
   std::int64_t rows = 0;
   int interleave = -1;  // as in WeightRowsArgs
+  std::string tensor;   // without ".weight", where it is not the module's name (tied output)
+  [[nodiscard]] std::string weight() const {
+    return (tensor.empty() ? module : tensor) + ".weight";
+  }
 };
-
-DeviceMatrix shape_of(WeightType type, std::int64_t rows, std::int64_t cols, int shards) {
-  DeviceMatrix out;
-  out.type = type;
-  out.rows = static_cast<int>(rows);
-  out.shards = shards;
-  out.shard_used = static_cast<int>((cols + shards - 1) / shards);
-  out.shard_k = static_cast<int>(round_up(out.shard_used, kBlock));
-  return out;
-}
-
-struct LayerShapes {
-  DeviceMatrix qkv, o, gate_up, down;
-};
-LayerShapes layer_shapes(const ModelConfig& c, WeightType type) {
-  const std::int64_t features = round_up(c.intermediate, kGateUpGroup);
-  return {.qkv = shape_of(type, c.q_width() + 2 * c.kv_width(), c.hidden, 1),
-          .o = shape_of(type, c.hidden, c.q_width(), static_cast<int>(kShards)),
-          .gate_up = shape_of(type, 2 * features, c.hidden, 1),
-          .down = shape_of(type, c.hidden, c.intermediate, static_cast<int>(kShards))};
-}
-
-std::int64_t matrix_bytes(const DeviceMatrix& m) {
-  const std::int64_t scales = m.type == WeightType::kE4m3 ? m.rows * std::int64_t{4} : 0;
-  return round_up(m.bytes(), kPadding) + round_up(scales, kPadding);
-}
 
 /// One of two chunks on its way to the device.
 struct Staging {
@@ -78,19 +58,32 @@ class Loader {
         .template as<T>();
   }
 
-  DeviceMatrix matrix(DeviceMatrix shape, std::int64_t cols, const std::vector<Part>& parts) {
+  DeviceMatrix matrix(const MatrixLayout& layout, std::int64_t cols,
+                      const std::vector<Part>& parts) {
+    DeviceMatrix shape = layout.shape;
     shape.data = allocate<std::byte>(shape.bytes(), "weights");
     // Rows that no tensor has (features that pad to a group) are zero.
     fill_bytes(stream_.get(), shape.data, 0, static_cast<std::size_t>(shape.bytes()));
-    if (shape.type == WeightType::kE4m3) {
-      shape.row_scale = allocate<float>(shape.rows, "weight scales");
-      fill_bytes(stream_.get(), shape.row_scale, 0,
-                 static_cast<std::size_t>(shape.rows) * sizeof(float));
+    if (layout.format.weights != WeightType::kBf16) {
+      shape.row_scale = zeros(shape.rows, "weight scales");
+    }
+    if (!layout.pieces.empty()) {
+      shape.group_scale = zeros(shape.rows * shape.blocks(), "weight scales");
+      auto* pieces = allocate<InputPiece>(shape.blocks(), "weights");
+      copy_to_device(stream_.get(), pieces, layout.pieces.data(),
+                     layout.pieces.size() * sizeof(InputPiece));
+      stream_.synchronize();
+      shape.pieces = pieces;
     }
     std::int64_t offset = 0;
     std::vector<float> bias;
     for (const Part& part : parts) {
-      load_part(shape, cols, part, static_cast<int>(offset));
+      const MatrixFormat format = resolve_format(model_.setting, source_, part.module);
+      if (is_direct(format)) {
+        load_part(shape, format, cols, part, static_cast<int>(offset));
+      } else {
+        load_codes(shape, format, cols, part, static_cast<int>(offset));
+      }
       add_bias(bias, shape, part, offset);
       if (part.interleave < 0) offset += part.rows;
     }
@@ -115,10 +108,22 @@ class Loader {
   void finish() { stream_.synchronize(); }
 
  private:
+  float* zeros(std::int64_t count, const char* what) {
+    auto* out = allocate<float>(count, what);
+    fill_bytes(stream_.get(), out, 0, static_cast<std::size_t>(count) * sizeof(float));
+    return out;
+  }
+
+  /// The device quantizes by itself.
+  static bool is_direct(const MatrixFormat& format) {
+    return format.weights == WeightType::kBf16 ||
+           (format.weights == WeightType::kE4m3 && format.group == 0 && !format.stored);
+  }
+
   /// Calls use(device rows, first row, rows) for chunks of the tensor, in order.
   template <typename Use>
   void for_chunks(const Part& part, std::int64_t cols, const Use& use) {
-    const std::string name = part.name + ".weight";
+    const std::string name = part.weight();
     const std::int64_t row_bytes = cols * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t most = std::max<std::int64_t>(1, kChunkBytes / row_bytes);
     for (std::int64_t first = 0; first < part.rows; first += most) {
@@ -144,8 +149,9 @@ class Loader {
     }
   }
 
-  void load_part(const DeviceMatrix& to, std::int64_t cols, const Part& part, int offset) {
-    const bool common = to.type == WeightType::kE4m3 && model_.setting.tensor_scale;
+  void load_part(const DeviceMatrix& to, const MatrixFormat& format, std::int64_t cols,
+                 const Part& part, int offset) {
+    const bool common = format.scales == ScaleLayout::kTensor;
     if (common) {
       fill_bytes(stream_.get(), amax_.as<float>(), 0, sizeof(float));
       for_chunks(part, cols, [&](const float* rows, int /*first*/, int count) {
@@ -164,9 +170,101 @@ class Loader {
     });
   }
 
+  /// Codes that the host makes or reads, chunk by chunk: values at their places, then scales.
+  void load_codes(const DeviceMatrix& to, const MatrixFormat& format, std::int64_t cols,
+                  const Part& part, int offset) {
+    std::unique_ptr<CodeSource> made;
+    const CodeSource* codes = format.stored ? source_.codes(part.module) : nullptr;
+    if (codes == nullptr) {
+      const MatrixShape shape{
+          .tensor = part.weight(),
+          .rows = part.rows,
+          .cols = cols,
+          .scaled_with = scaled_together(model_.config, model_.setting, source_, part.module)};
+      made = quantize_matrix(source_, shape, format, [&](std::int64_t count, const auto& body) {
+        team_.run(count, [&](std::int64_t i, int /*thread*/) { body(i, i + 1); });
+      });
+      codes = made.get();
+    }
+    const std::vector<std::int64_t> places = places_of(to, format, cols);
+    const std::int64_t groups = to.group_scale == nullptr ? 0 : to.blocks();
+    const std::int64_t row_floats = to.inputs() + groups + 1;
+    const std::int64_t most = std::max<std::int64_t>(
+        1, kChunkBytes / (row_floats * static_cast<std::int64_t>(sizeof(float))));
+    for (std::int64_t first = 0; first < part.rows; first += most) {
+      const std::int64_t rows = std::min(most, part.rows - first);
+      Staging& side = staging_[turn_++ % staging_.size()];
+      side.done.wait();
+      auto* host = side.host.as<float>();
+      float* scales = host + rows * to.inputs();
+      std::fill_n(host, rows * row_floats, 0.0F);
+      team_.run(rows, [&](std::int64_t r, int /*thread*/) {
+        CodeRow row;
+        codes->read(first + r, row);
+        place(row, format, places, host + r * to.inputs());
+        scales[r] = row.row_scale;
+        for (std::int64_t b = 0; b < groups; ++b) {
+          scales[rows + r * groups + b] = block_scale(to, format, row, places, b);
+        }
+      });
+      auto* device = side.device.as<float>();
+      copy_to_device(stream_.get(), device, host,
+                     static_cast<std::size_t>(rows * row_floats) * sizeof(float));
+      const float* device_scales = device + rows * to.inputs();
+      code_rows_cuda(stream_.get(), {.in = device,
+                                     .row_scale = device_scales,
+                                     .group_scale = device_scales + rows,
+                                     .rows = static_cast<int>(rows),
+                                     .to = to,
+                                     .first_row = static_cast<int>(first),
+                                     .row_offset = offset,
+                                     .interleave = part.interleave});
+      side.done.record(stream_.get());
+    }
+  }
+
+  /// Where each input of a row lies among the padded ones.
+  static std::vector<std::int64_t> places_of(const DeviceMatrix& m, const MatrixFormat& format,
+                                             std::int64_t cols) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(cols));
+    const std::int64_t shard_blocks = m.shard_k / kBlock;
+    std::int64_t block = 0;
+    for (std::int64_t i = 0; i < cols; ++i) {
+      const std::int64_t shard = i / m.shard_used;
+      const std::int64_t inside = i % m.shard_used;
+      std::int64_t at = shard * m.shard_k + inside;
+      if (has_group_scales(format)) {
+        const bool starts = inside % kBlock == 0 || i % format.group == 0;
+        block = inside == 0 ? shard * shard_blocks : starts ? block + 1 : block;
+        at = block * kBlock + inside % kBlock;
+      }
+      out[static_cast<std::size_t>(i)] = at;
+    }
+    return out;
+  }
+
+  static void place(const CodeRow& row, const MatrixFormat& format,
+                    const std::vector<std::int64_t>& places, float* out) {
+    const auto group = static_cast<std::size_t>(std::max<std::int64_t>(1, format.group));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      float value = row.codes[i];
+      if (format.weights == WeightType::kE2m1) value *= row.group_scale[i / group];
+      if (!row.zero_points.empty()) value -= static_cast<float>(row.zero_points[i / group]);
+      out[places[i]] = value;
+    }
+  }
+
+  /// The scale of the inputs that block `b` holds; 1 where it holds none.
+  static float block_scale(const DeviceMatrix& m, const MatrixFormat& format, const CodeRow& row,
+                           const std::vector<std::int64_t>& places, std::int64_t b) {
+    const auto first = std::lower_bound(places.begin(), places.end(), b * kBlock);
+    if (first == places.end() || *first >= (b + 1) * kBlock || b >= m.blocks()) return 1.0F;
+    return row.group_scale[static_cast<std::size_t>((first - places.begin()) / format.group)];
+  }
+
   void add_bias(std::vector<float>& bias, const DeviceMatrix& to, const Part& part,
                 std::int64_t offset) const {
-    const std::string name = part.name + ".bias";
+    const std::string name = part.module + ".bias";
     if (!source_.has(name)) return;
     bias.resize(static_cast<std::size_t>(to.rows), 0.0F);
     std::vector<float> values(static_cast<std::size_t>(part.rows));
@@ -187,24 +285,36 @@ class Loader {
   std::size_t turn_ = 0;
 };
 
-DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerShapes& shapes,
+DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerLayouts& layouts,
                        std::int64_t n) {
   const std::string prefix = fmt::format("model.layers.{}.", n);
   const std::string attention = prefix + "self_attn.";
   const std::string mlp = prefix + "mlp.";
   DeviceLayer layer;
   layer.attention_norm = loader.vector(prefix + "input_layernorm.weight", c.hidden);
-  layer.qkv = loader.matrix(shapes.qkv, c.hidden,
+  layer.qkv = loader.matrix(layouts.qkv, c.hidden,
                             {{attention + "q_proj", c.q_width()},
                              {attention + "k_proj", c.kv_width()},
                              {attention + "v_proj", c.kv_width()}});
-  layer.o = loader.matrix(shapes.o, c.q_width(), {{attention + "o_proj", c.hidden}});
+  layer.o = loader.matrix(layouts.o, c.q_width(), {{attention + "o_proj", c.hidden}});
   layer.mlp_norm = loader.vector(prefix + "post_attention_layernorm.weight", c.hidden);
   layer.gate_up =
-      loader.matrix(shapes.gate_up, c.hidden,
+      loader.matrix(layouts.gate_up, c.hidden,
                     {{mlp + "gate_proj", c.intermediate, 0}, {mlp + "up_proj", c.intermediate, 1}});
-  layer.down = loader.matrix(shapes.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
+  layer.down = loader.matrix(layouts.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
   return layer;
+}
+
+void load_kv_scales(DeviceModel& model, Loader& loader, const WeightSource& source) {
+  const ModelConfig& c = model.config;
+  std::vector<float> all;
+  for (const KvScales& layer : static_kv_scales(c, source, {0, c.kv_heads})) {
+    for (std::size_t head = 0; head < layer.key.size(); ++head) {
+      all.push_back(layer.key[head]);
+      all.push_back(layer.value[head]);
+    }
+  }
+  if (!all.empty()) model.kv_scales = loader.upload(all);
 }
 
 void load_rope(DeviceModel& model, Loader& loader, std::int64_t context) {
@@ -236,32 +346,28 @@ DeviceModel load_device_model(const ModelConfig& config, const WeightSource& sou
   DeviceModel model;
   model.config = config;
   model.setting = setting;
+  check_overrides(setting, config);
   Loader loader(model, source, threads);
-  const LayerShapes shapes = layer_shapes(config, setting.weights);
   for (std::int64_t n = 0; n < config.layers; ++n) {
-    model.layers.push_back(load_layer(loader, config, shapes, n));
+    model.layers.push_back(
+        load_layer(loader, config, layer_layouts(config, setting, source, n), n));
   }
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
-  const DeviceMatrix head = shape_of(WeightType::kBf16, config.vocab, config.hidden, 1);
-  model.lm_head =
-      loader.matrix(head, config.hidden, {{config.tied ? embedding : "lm_head", config.vocab}});
-  const DeviceMatrix table =
-      config.tied ? model.lm_head : loader.matrix(head, config.hidden, {{embedding, config.vocab}});
+  const MatrixFormat head = resolve_format(setting, source, "lm_head");
+  const bool shared = config.tied && head.weights == WeightType::kBf16;
+  model.lm_head = loader.matrix(layout_of(head, config.vocab, config.hidden, 1), config.hidden,
+                                {{"lm_head", config.vocab, -1, config.tied ? embedding : ""}});
+  // The embedding is no linear module: it is BF16 in every setting.
+  const DeviceMatrix table = shared ? model.lm_head
+                                    : loader.matrix(layout_of({}, config.vocab, config.hidden, 1),
+                                                    config.hidden, {{embedding, config.vocab}});
   model.embedding = static_cast<const bf16*>(table.data);
   model.embedding_ld = static_cast<int>(table.inputs());
+  load_kv_scales(model, loader, source);
   load_rope(model, loader, context);
   loader.finish();
   return model;
-}
-
-std::int64_t estimate_device_weight_bytes(const ModelConfig& c, const PrecisionSetting& setting,
-                                          std::int64_t context) {
-  const LayerShapes s = layer_shapes(c, setting.weights);
-  const std::int64_t layer = matrix_bytes(s.qkv) + matrix_bytes(s.o) + matrix_bytes(s.gate_up) +
-                             matrix_bytes(s.down) + 2 * round_up(c.hidden * 4, kPadding);
-  const std::int64_t head = matrix_bytes(shape_of(WeightType::kBf16, c.vocab, c.hidden, 1));
-  return c.layers * layer + (c.tied ? 1 : 2) * head + context * c.head_dim * 4;
 }
 
 }  // namespace assay::engine

@@ -29,10 +29,11 @@ struct DeviceModel {
   PrecisionSetting setting;
   std::vector<DeviceLayer> layers;
   const float* final_norm = nullptr;
-  DeviceMatrix lm_head;             // [V, h], BF16
-  const bf16* embedding = nullptr;  // [V, embedding_ld]; lm_head's when tied
+  DeviceMatrix lm_head;             // [V, h]
+  const bf16* embedding = nullptr;  // [V, embedding_ld]; lm_head's when tied and BF16
   int embedding_ld = 0;
-  const float* rope_cos = nullptr;  // [context, d / 2]
+  const float* kv_scales = nullptr;  // [layers, Hkv, 2], static scales of an FP8 cache; or null
+  const float* rope_cos = nullptr;   // [context, d / 2]
   const float* rope_sin = nullptr;
   std::vector<DeviceBuffer> memory;
 
@@ -40,13 +41,21 @@ struct DeviceModel {
 };
 
 /// Reads, copies and quantizes matrix by matrix through two pinned buffers, so that the device
-/// works while `threads` host threads read. Random weights are made on the device. The device
-/// needs no more than the weights and two chunks of 32 MiB of FP32 rows.
+/// works while `threads` host threads read. Random weights are made on the device. Integer, 4-bit
+/// and block formats, and what a checkpoint stores quantized, are made codes on the host; integers
+/// of 8 bits and 4-bit floats are held as BF16 values, integers of 4 bits as E4M3 values, exactly.
+/// The device needs no more than the weights and two chunks of 32 MiB of FP32 rows.
+/// Throws: Error(kInput) where q, k and v, or gate and up, of a layer differ in format.
 DeviceModel load_device_model(const ModelConfig& config, const WeightSource& source,
                               const PrecisionSetting& setting, std::int64_t context, int threads);
 
+/// Padded inputs of the widest matrix.
+std::int64_t widest_device_input(const DeviceModel& model);
+/// The same before loading.
+std::int64_t widest_device_input(const ModelConfig& config, const WeightSource& source,
+                                 const PrecisionSetting& setting);
 /// Device memory that `load_device_model` will need.
-std::int64_t estimate_device_weight_bytes(const ModelConfig& config,
+std::int64_t estimate_device_weight_bytes(const ModelConfig& config, const WeightSource& source,
                                           const PrecisionSetting& setting, std::int64_t context);
 
 }  // namespace assay::engine

@@ -12,8 +12,9 @@ GpuReport gpu_report() {
 
 bool cuda_usable() { return false; }
 
-CudaPlan plan_cuda(const ModelConfig& /*config*/, const PrecisionSetting& /*setting*/,
-                   KvType /*kv*/, const CudaOptions& /*options*/) {
+CudaPlan plan_cuda(const ModelConfig& /*config*/, const WeightSource& /*source*/,
+                   const PrecisionSetting& /*setting*/, KvType /*kv*/,
+                   const CudaOptions& /*options*/) {
   throw_input("--device cuda: {}", gpu_report().problem);
 }
 

@@ -15,8 +15,11 @@ struct PartsRow {
 };
 constexpr PartsRow kParts[] = {{64, 8}, {128, 4}, {256, 2}};
 
-bool same_types(const DeviceGemmArgs& args) {
-  return args.a_is_e4m3 == (args.w.type == WeightType::kE4m3);
+/// Operands of one type, without scales inside the sums; BF16 values that stand for INT8 are left
+/// to the plain kernels, which scale any type's sums.
+bool is_regular(const DeviceMatrix& w, bool a_is_e4m3) {
+  return a_is_e4m3 == (w.type == WeightType::kE4m3) && w.group_scale == nullptr &&
+         !is_int8(w.activations);
 }
 
 }  // namespace
@@ -44,7 +47,7 @@ GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind),
 GemmRunner::~GemmRunner() = default;
 
 int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
-  const bool mixed = a_is_e4m3 != (w.type == WeightType::kE4m3);
+  const bool mixed = !is_regular(w, a_is_e4m3);
   if (kind_ == GemmKind::kLibrary && !mixed) return w.shards;
   // The plain kernels fold all shards in one block or none.
   if (kind_ != GemmKind::kWgmma || mixed) return tokens <= kParts[0].tokens ? w.shards : 1;
@@ -59,12 +62,13 @@ void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
     case GemmKind::kExact:
       return gemm_exact_cuda(stream, args);
     case GemmKind::kWgmma:
-      // E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way: mma.sync does it.
-      if (same_types(args)) return gemm_wgmma_cuda(stream, args, maps_);
+      // E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way, and scales of
+      // groups stand between blocks of K: mma.sync does both.
+      if (is_regular(args.w, args.a_is_e4m3)) return gemm_wgmma_cuda(stream, args, maps_);
       return gemm_mma_cuda(stream, args);
     case GemmKind::kLibrary:
       // It multiplies operands of one type.
-      if (same_types(args)) return library_->run(stream, args);
+      if (is_regular(args.w, args.a_is_e4m3)) return library_->run(stream, args);
       return gemm_mma_cuda(stream, args);
     case GemmKind::kMma:
       return gemm_mma_cuda(stream, args);

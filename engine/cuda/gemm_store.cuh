@@ -24,9 +24,18 @@ __device__ __forceinline__ void store_output(const DeviceGemmArgs& args, int par
   }
 }
 
+/// The sum of the 128 products of block `block`, with the scales of its group.
+__device__ __forceinline__ float scale_block(const DeviceGemmArgs& args, int token, int row,
+                                             int block, float sum) {
+  if (row >= args.w.rows || token >= args.tokens) return 0.0F;
+  const std::int64_t blocks = args.w.blocks();
+  sum = __fmul_rn(sum, args.w.group_scale[row * blocks + block]);
+  return args.w.grouped_input() ? __fmul_rn(sum, args.a_scale[token * blocks + block]) : sum;
+}
+
 /// The token's factor for a shard's sum.
 __device__ __forceinline__ float shard_scale(const DeviceGemmArgs& args, int token, int shard) {
-  if (args.a_scale == nullptr || token >= args.tokens) return 1.0F;
+  if (args.a_scale == nullptr || token >= args.tokens || args.w.grouped_input()) return 1.0F;
   return args.a_scale[static_cast<std::int64_t>(token) * args.w.shards + shard];
 }
 

@@ -5,5 +5,5 @@ set(ASSAY_CUDA_KERNELS
 # Instructions that only sm_90a has.
 set(ASSAY_CUDA_HOPPER_KERNELS ops/gemm_wgmma.cu)
 set(ASSAY_CUDA_HOST
-  cuda/algorithm_cache.cc cuda/cuda_executor.cc cuda/cuda_forward.cc cuda/device_model.cc cuda/failure.cc cuda/gemm_runner.cc
+  cuda/algorithm_cache.cc cuda/cuda_executor.cc cuda/cuda_forward.cc cuda/device_model.cc cuda/matrix_layout.cc cuda/failure.cc cuda/gemm_runner.cc
   cuda/library_files.cc   cuda/step_plan.cc ops/device_gemm.cc ops/paged_attention.cc)

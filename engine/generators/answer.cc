@@ -210,7 +210,10 @@ bool Answer::found_stop(std::size_t old_size) {
   for (const std::string& stop : request_.sampling.stop) {
     if (stop.empty()) continue;
     const std::size_t from = old_size >= stop.size() ? old_size - stop.size() + 1 : 0;
-    first = std::min(first, completion_.text.find(stop, from));
+    const std::size_t found = completion_.text.find(stop, from);
+    if (found >= first) continue;
+    first = found;
+    completion_.stop = stop;
   }
   if (first == std::string::npos) return false;
   completion_.text.resize(first);

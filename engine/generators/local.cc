@@ -35,8 +35,8 @@ class NumberedListener : public Listener {
 
 class LocalGenerator : public Generator {
  public:
-  explicit LocalGenerator(std::unique_ptr<LocalModel> model)
-      : model_(std::move(model)), loop_(*model_) {}
+  LocalGenerator(std::unique_ptr<LocalModel> model, std::function<bool()> stopped)
+      : model_(std::move(model)), loop_(*model_), stopped_(std::move(stopped)) {}
 
   const ModelInfo& info() const override { return model_->info; }
 
@@ -59,6 +59,7 @@ class LocalGenerator : public Generator {
       }
       loop_.submit(std::move(block));
       while (go_on && loop_.step()) {
+        if (stopped_ && stopped_()) go_on = false;
       }
     }
   }
@@ -66,6 +67,7 @@ class LocalGenerator : public Generator {
  private:
   std::unique_ptr<LocalModel> model_;
   RequestLoop loop_;
+  std::function<bool()> stopped_;
 };
 
 class LocalSession : public Session {
@@ -176,7 +178,7 @@ class LocalSession : public Session {
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(const EngineOptions& options) {
-  return std::make_unique<LocalGenerator>(load_local_model(options));
+  return std::make_unique<LocalGenerator>(load_local_model(options), options.stop_requested);
 }
 
 std::unique_ptr<Session> make_local_session(const EngineOptions& options) {

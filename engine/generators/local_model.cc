@@ -10,23 +10,21 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "engine/checkpoint.h"
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/cuda/devices.h"
+#include "engine/generators/opened_model.h"
 #include "engine/ops/memory.h"
 #include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
-#include "engine/shapes.h"
 #include "engine/weight_sources.h"
 
 namespace assay::engine {
 namespace {
 
-constexpr std::string_view kDummy = "dummy:";
 constexpr std::int64_t kStepRows = 256;     // tokens in one step
 constexpr std::int64_t kDefaultBatch = 64;  // sequences at once
 constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
@@ -50,56 +48,6 @@ std::string gibibytes(std::int64_t bytes) {
   return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
-/// Tokens for random weights: bytes, and a word for every other id.
-class DummyTokenizer : public Tokenizer {
- public:
-  explicit DummyTokenizer(std::int64_t vocab) : Tokenizer(make_table(vocab)) {}
-
- protected:
-  void encode_plain(std::string_view text, std::vector<TokenId>& out) const override {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c));
-  }
-
- private:
-  static TokenTable make_table(std::int64_t vocab) {
-    TokenTable table;
-    for (std::int64_t id = 0; id < vocab; ++id) {
-      table.bytes.push_back(id < 256 ? std::string(1, static_cast<char>(id))
-                                     : fmt::format(" {}", id));
-    }
-    return table;
-  }
-};
-
-/// What is known of a model before its weights are loaded.
-struct Opened {
-  std::string name;
-  ModelConfig config;
-  std::optional<Checkpoint> checkpoint;  // nothing for random weights
-  LoadedTokenizer tokenizer;
-};
-
-Opened open_model(const std::string& model) {
-  Opened out;
-  if (model.starts_with(kDummy)) {
-    out.name = model;
-    out.config = known_shape(std::string_view(model).substr(kDummy.size()));
-    out.tokenizer.tokenizer = std::make_unique<DummyTokenizer>(out.config.vocab);
-    out.tokenizer.digest = sha256_hex(model);
-    return out;
-  }
-  const std::filesystem::path folder = model;
-  out.checkpoint.emplace(Checkpoint::open(folder));
-  out.config = out.checkpoint->config();
-  out.tokenizer = load_tokenizer(folder);
-  check_tokenizer_fits(out.config, out.tokenizer);
-  out.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
-  if (out.name.empty()) {
-    out.name = std::filesystem::absolute(folder).lexically_normal().parent_path().filename();
-  }
-  return out;
-}
-
 /// Of all ranks.
 std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options) {
   std::int64_t bytes = 0;
@@ -113,8 +61,8 @@ std::int64_t page_bytes(const ModelConfig& config, const EngineOptions& options)
   return bytes;
 }
 
-LocalLimits plan_memory(const Opened& opened, const EngineOptions& options,
-                        const PrecisionSetting& setting) {
+LocalLimits plan_memory(const OpenedModel& opened, const WeightSource& source,
+                        const EngineOptions& options, const PrecisionSetting& setting) {
   LocalLimits limits;
   limits.context = options.max_context > 0 ? options.max_context : opened.config.max_position;
   if (limits.context > opened.config.max_position) {
@@ -122,7 +70,7 @@ LocalLimits plan_memory(const Opened& opened, const EngineOptions& options,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, setting, options.tp);
+  const std::int64_t weights = estimate_weight_bytes(opened.config, source, setting, options.tp);
   const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = memory_for_model(options);
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
@@ -154,16 +102,16 @@ struct Backend {
   ModelInfo info;  // device, arithmetic and bytes of weights
 };
 
-Backend cpu_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                    int threads) {
+Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
+                    const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   Backend out;
   if (options.processes != nullptr) {
     out.processes = std::make_unique<ProcessCommunicator>(*options.processes);
   }
-  out.limits = plan_memory(opened, options, find_setting(options.precision));
+  out.limits = plan_memory(opened, source, options, setting);
   auto executor =
       std::make_unique<CpuExecutor>(opened.config, source,
-                                    CpuExecutorOptions{.setting = &find_setting(options.precision),
+                                    CpuExecutorOptions{.setting = &setting,
                                                        .kv = find_kv_type(options.kv),
                                                        .ranks = options.tp,
                                                        .threads = threads,
@@ -179,8 +127,8 @@ Backend cpu_backend(const Opened& opened, const WeightSource& source, const Engi
   return out;
 }
 
-Backend cuda_backend(const Opened& opened, const WeightSource& source, const EngineOptions& options,
-                     int threads) {
+Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
+                     const PrecisionSetting& setting, const EngineOptions& options, int threads) {
   if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
   if (options.processes != nullptr) {
     throw_input("{} processes: with --device cuda only 1 is built yet", options.processes->size());
@@ -197,9 +145,8 @@ Backend cuda_backend(const Opened& opened, const WeightSource& source, const Eng
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
   }
-  const PrecisionSetting& setting = find_setting(options.precision);
   const KvType kv = find_kv_type(options.kv);
-  const CudaPlan plan = plan_cuda(opened.config, setting, kv, cuda);
+  const CudaPlan plan = plan_cuda(opened.config, source, setting, kv, cuda);
   auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
   const CudaDescription description = executor->description();
   Backend out;
@@ -221,11 +168,15 @@ bool wants_cuda(const EngineOptions& options) {
   return options.tp == 1 && cuda_usable();
 }
 
-Backend make_backend(const Opened& opened, const EngineOptions& options, int threads) {
+Backend make_backend(const OpenedModel& opened, const EngineOptions& options, int threads) {
+  const PrecisionSetting setting = chosen_setting(opened, options.precision);
+  const ModelWeights weights(opened, options, setting, threads);
   const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
-  if (!opened.checkpoint) return make(opened, DummyWeights(), options, threads);
-  Backend backend = make(opened, CheckpointWeights(*opened.checkpoint), options, threads);
-  opened.checkpoint->check_unchanged();
+  Backend backend = make(opened, weights.source(), setting, options, threads);
+  backend.info.setting = setting.name;
+  backend.info.arithmetic += weights.id();
+  backend.info.detail.set("kv_scales", weights.kv_scales());
+  if (opened.checkpoint) opened.checkpoint->check_unchanged();
   return backend;
 }
 
@@ -236,17 +187,18 @@ int threads_for(const EngineOptions& options, int wanted) {
 }
 
 /// Of the model as this process finds it: all processes must find the same.
-std::string identity(const Opened& opened) {
+std::string identity(const OpenedModel& opened) {
   return opened.checkpoint ? opened.checkpoint->header_digest() : opened.name;
 }
 
 /// Rank 0 says what is loaded, and hears whether every process finds the same.
-void announce(const Opened& opened, const EngineOptions& options) {
+void announce(const OpenedModel& opened, const EngineOptions& options) {
   Json load;
   load.set("model", options.model);
   load.set("identity", identity(opened));
   load.set("device", options.device);
   load.set("precision", options.precision);
+  load.set("calibrate", options.calibrate);
   load.set("kv", options.kv);
   load.set("tp", options.tp);
   load.set("max_batch", options.max_batch);
@@ -261,31 +213,32 @@ Backend follow_load(ProcessGroup& group, int threads) {
   options.model = load.at("model").as_string();
   options.device = load.at("device").as_string();
   options.precision = load.at("precision").as_string();
+  options.calibrate = load.at("calibrate").as_string();
   options.kv = load.at("kv").as_string();
   options.tp = static_cast<int>(load.at("tp").as_int());
   options.max_batch = load.at("max_batch").as_int();
   options.max_context = load.at("max_context").as_int();
   options.processes = &group;
-  const Opened opened = open_model(options.model);
+  const OpenedModel opened = open_model(options.model);
   if (identity(opened) != load.at("identity").as_string()) {
     throw_input("{}: its configuration or tensors are not those that rank 0 found", options.model);
   }
   return make_backend(opened, options, threads_for(options, threads));
 }
 
-ChatChoice chat_choice(const Opened& opened, const EngineOptions& options) {
+ChatChoice chat_choice(const OpenedModel& opened, const EngineOptions& options) {
   const bool plain = !opened.checkpoint && options.chat_format == "auto";
   return choose_chat_format(plain ? "plain" : options.chat_format, opened.tokenizer);
 }
 
-void describe(LocalModel& model, const Opened& opened, const EngineOptions& options, int threads) {
+void describe(LocalModel& model, const OpenedModel& opened, const EngineOptions& options,
+              int threads) {
   ModelInfo& info = model.info;
   info.name = opened.name;
   info.digest = opened.checkpoint ? opened.checkpoint->digest(threads) : sha256_hex(opened.name);
   info.tokenizer_digest = model.tokenizer.digest;
   info.parameters = opened.config.parameter_count();
   info.context = model.limits.context;
-  info.setting = find_setting(options.precision).name;
   info.kv = options.kv;
   info.detail.set("ranks", options.tp);
   if (options.processes != nullptr) info.detail.set("processes", options.processes->size());
@@ -308,7 +261,7 @@ std::unique_ptr<LocalModel> load_local_model(const EngineOptions& options) {
   (void)find_setting(options.precision);
   (void)find_kv_type(options.kv);
   const int threads = threads_for(options, options.threads);
-  Opened opened = open_model(options.model);
+  OpenedModel opened = open_model(options.model);
   ChatChoice chat = chat_choice(opened, options);
   if (options.processes != nullptr) announce(opened, options);
   Backend backend = make_backend(opened, options, threads);

@@ -200,6 +200,234 @@ struct CpuKernelBodies {
     }
   }
 
+  // ---- weights other than BF16 and E4M3 -------------------------------------------------------
+
+  /// A line of 64 four-bit codes, low nibbles first, as 64 E4M3 codes of the same values: E2M1, or
+  /// q - zero of INT4, which all E4M3 holds. `zero`: [16] of the line's rows, or null for E2M1.
+  static void expand_nibbles(const std::byte* in, const std::uint8_t* zero, std::uint8_t* out) {
+    std::uint8_t code[64];
+    for (int i = 0; i < 32; ++i) {
+      code[i] = static_cast<std::uint8_t>(in[i]) & 15U;
+      code[i + 32] = static_cast<std::uint8_t>(in[i]) >> 4;
+    }
+    if (zero == nullptr) {
+      // Magnitudes 0, 0.5, 1, 1.5, 2, 3, 4, 6.
+      alignas(16) static constexpr std::uint8_t kE2m1[16] = {0x00, 0x30, 0x38, 0x3C, 0x40, 0x44,
+                                                             0x48, 0x4C, 0x80, 0xB0, 0xB8, 0xBC,
+                                                             0xC0, 0xC4, 0xC8, 0xCC};
+      S::look_up_16(kE2m1, code, out);
+      return;
+    }
+    alignas(16) static constexpr std::uint8_t kIntegers[16] = {0x00, 0x38, 0x40, 0x44, 0x48, 0x4A,
+                                                               0x4C, 0x4E, 0x50, 0x51, 0x52, 0x53,
+                                                               0x54, 0x55, 0x56, 0x57};
+    std::uint8_t sign[64];
+    for (int i = 0; i < 64; ++i) {
+      const int difference = code[i] - zero[i / 16 * 4 + i % 8 / 2];
+      sign[i] = static_cast<std::uint8_t>(difference < 0 ? 0x80 : 0);
+      code[i] = static_cast<std::uint8_t>(difference < 0 ? -difference : difference);
+    }
+    S::look_up_16(kIntegers, code, out);
+    for (int i = 0; i < 64; ++i) out[i] |= sign[i];
+  }
+
+  /// A line of 64 INT8 values as two vectors of pairs.
+  static void widen_int8(const std::byte* line, bf16* first, bf16* second) {
+    float values[64];
+    for (int i = 0; i < 64; ++i) values[i] = static_cast<float>(static_cast<std::int8_t>(line[i]));
+    // Quarter q holds rows 4 q .. 4 q + 3: eight values of the first pair, eight of the second.
+    for (int i = 0; i < 64; ++i) {
+      bf16* to = i % 16 < 8 ? first : second;
+      to[i / 16 * 8 + i % 8] =
+          static_cast<bf16>(__builtin_bit_cast(std::uint32_t, values[i]) >> 16);
+    }
+  }
+
+  /// Quads [begin, end) of a block to BF16 pairs, scales of groups not applied. `w` is the block,
+  /// `zero` [64] of kInt4.
+  static void decode_block(const GemmPanel& g, const Decoder& decoder, const std::byte* w,
+                           const std::uint8_t* zero, std::int64_t begin, std::int64_t end,
+                           bf16* out) {
+    const std::int64_t line_bytes = weight_bits(g.type) * 8;
+    for (std::int64_t line = begin * kGroups; line < end * kGroups; ++line) {
+      const std::int64_t group = line % kGroups;
+      const std::byte* in = w + line * line_bytes;
+      bf16* first = out + (line / kGroups * 2 * kGroups + group) * 32;
+      bf16* second = first + kGroups * 32;
+      if (g.type == WeightType::kInt8) {
+        widen_int8(in, first, second);
+        continue;
+      }
+      std::uint8_t codes[64];
+      const std::byte* source = in;
+      if (g.type != WeightType::kE4m3) {
+        expand_nibbles(in, zero == nullptr ? nullptr : zero + group * 16, codes);
+        source = reinterpret_cast<const std::byte*>(codes);
+      }
+      P a;
+      P b;
+      decoder.decode(source, a, b);
+      S::store_pairs(first, a);
+      S::store_pairs(second, b);
+    }
+  }
+
+  /// Inputs of the block's pairs [begin, end) that lie in [from, to) are multiplied by their row's
+  /// scale: products of E2M1 codes and their scales are BF16 values. `twice` [128]: the scale of
+  /// each row two times.
+  static void scale_pairs(bf16* pairs, std::int64_t from, std::int64_t to, const float* twice) {
+    for (std::int64_t p = from / 2; p < (to + 1) / 2; ++p) {
+      const bool even = 2 * p >= from;
+      const bool odd = 2 * p + 1 < to;
+      for (int i = 0; i < 2 * kGroups; ++i) {
+        bf16* at = pairs + p * kGroups * 32 + i * 16;
+        const V scaled = S::mul(S::load_bf16(at), S::load(twice + i * 16));
+        if (even && odd) {
+          S::store_bf16(at, scaled);
+          continue;
+        }
+        bf16 lanes[16];
+        S::store_bf16(lanes, scaled);
+        for (int k = even ? 0 : 1; k < 16; k += 2) at[k] = lanes[k];
+      }
+    }
+  }
+
+  /// Zeroes what lies outside [from, to) in the pairs at its ends.
+  static void cut_pairs(bf16* pairs, std::int64_t from, std::int64_t to) {
+    for (int row = 0; row < static_cast<int>(kPanelRows); ++row) {
+      if (from % 2 != 0) pairs[(from / 2 * kPanelRows + row) * 2] = 0;
+      if (to % 2 != 0) pairs[(to / 2 * kPanelRows + row) * 2 + 1] = 0;
+    }
+  }
+
+  /// Products of the block's inputs [from, to), as `block` sums them, times the rows' scales and,
+  /// where it is given, the token's.
+  template <int R>
+  static void piece_tile(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t from,
+                         std::int64_t to, const float* w_scale, const float* a_scale,
+                         std::int64_t a_stride, float* total) {
+    V first[R][kGroups];
+    V second[R][kGroups];
+    Ahead ahead;
+    const std::int64_t begin = from / 2;
+    const std::int64_t end = (to + 1) / 2;
+    const std::int64_t middle = smaller(end, begin > kChainPairs ? begin : kChainPairs);
+    chain<R>(a + 2 * begin, lda, w + begin * kGroups * 32, begin < middle ? middle - begin : 0,
+             ahead, first);
+    const std::int64_t start = begin > middle ? begin : middle;
+    chain<R>(a + 2 * start, lda, w + start * kGroups * 32, end - start, ahead, second);
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        V sum = S::mul(S::add(first[r][g], second[r][g]), S::load(w_scale + g * 16));
+        if (a_scale != nullptr) sum = S::mul(sum, S::set(a_scale[r * a_stride]));
+        float* t = total + r * kPanelRows + g * 16;
+        S::store(t, S::add(S::load(t), sum));
+      }
+    }
+  }
+
+  static void piece_rows(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t from,
+                         std::int64_t to, const float* w_scale, const float* a_scale,
+                         std::int64_t a_stride, std::int64_t rows, float* total) {
+    std::int64_t row = 0;
+    const auto run = [&]<int R>() {
+      for (; row + R <= rows; row += R) {
+        piece_tile<R>(a + row * lda, lda, w, from, to, w_scale,
+                      a_scale == nullptr ? nullptr : a_scale + row * a_stride, a_stride,
+                      total + row * kPanelRows);
+      }
+    };
+    if constexpr (S::kGemmRows >= 6) run.template operator()<6>();
+    if constexpr (S::kGemmRows >= 3) run.template operator()<3>();
+    if constexpr (S::kGemmRows >= 2) run.template operator()<2>();
+    run.template operator()<1>();
+  }
+
+  /// Sums a shard whose groups of inputs have scales of their own: E4M3 and integers.
+  static void grouped_sums(const GemmPanel& g, const Decoder& decoder, std::int64_t row,
+                           std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
+    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+    for (std::int64_t i = 0; i < g.piece_count; ++i) {
+      const Piece& piece = g.pieces[i];
+      if (piece.begin / g.shard_k != shard) continue;
+      const std::int64_t block = piece.begin / kBlock * kBlock;
+      const std::int64_t from = piece.begin - block;
+      const std::int64_t to = piece.end - block;
+      const std::byte* w = g.w + block * kPanelRows * weight_bits(g.type) / 8;
+      const std::uint8_t* zero = g.zero_point == nullptr ? nullptr : g.zero_point + i * kPanelRows;
+      decode_block(g, decoder, w, zero, from / 4, (to + 3) / 4, decoded);
+      cut_pairs(decoded, from, to);
+      const float* a_scale = g.a_scale_groups ? g.a_scale + row * g.piece_count + i : nullptr;
+      piece_rows(g.a + row * g.lda + block, g.lda, decoded, from, to,
+                 g.group_scale + i * kPanelRows, a_scale, g.piece_count, rows, total);
+    }
+  }
+
+  /// Sums a shard of E2M1 weights: a block becomes BF16, then as with BF16 weights.
+  static void e2m1_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
+                        std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
+    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+    float* twice = g.scratch + gemm_scratch_floats() - 2 * kPanelRows;
+    for (std::int64_t i = 0; i < g.piece_count;) {
+      const std::int64_t block = g.pieces[i].begin / kBlock * kBlock;
+      if (block / g.shard_k != shard) {
+        ++i;
+        continue;
+      }
+      std::int64_t last = i;
+      while (last < g.piece_count && g.pieces[last].begin / kBlock * kBlock == block) ++last;
+      const std::int64_t used = g.pieces[last - 1].end - block;
+      decode_block(g, decoder, g.w + block * kPanelRows / 2, nullptr, 0, (used + 3) / 4, decoded);
+      for (; i < last; ++i) {
+        for (std::int64_t r = 0; r < kPanelRows; ++r) {
+          twice[2 * r] = twice[2 * r + 1] = g.group_scale[i * kPanelRows + r];
+        }
+        scale_pairs(decoded, g.pieces[i].begin - block, g.pieces[i].end - block, twice);
+      }
+      block_rows(a + block - shard * g.shard_k, g.lda, decoded, (used + 1) / 2, rows, nullptr, 0,
+                 total);
+    }
+  }
+
+  /// INT8 weights. With INT8 activations a block's sums are integers below 2^24, so exact, and are
+  /// added as integers.
+  static void int8_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
+                        const std::byte* w, std::int64_t rows, float* total, bf16* decoded) {
+    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+    float* sums = g.scratch + 4 * kGemmRowTile * kPanelRows;
+    for (std::int64_t k = 0; k < g.shard_used; k += kBlock) {
+      const std::int64_t pairs = smaller(kBlockPairs, (g.shard_used - k + 1) / 2);
+      decode_block(g, decoder, w + k * kPanelRows, nullptr, 0, (pairs + 1) / 2, decoded);
+      if (!g.integer) {
+        block_rows(a + k, g.lda, decoded, pairs, rows, nullptr, 0, total);
+        continue;
+      }
+      std::memset(sums, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+      block_rows(a + k, g.lda, decoded, pairs, rows, nullptr, 0, sums);
+      auto* integers = reinterpret_cast<std::int32_t*>(total);
+      // A NaN's scale is NaN, too, and makes the output one.
+      for (std::int64_t i = 0; i < rows * kPanelRows; ++i) {
+        integers[i] += sums[i] == sums[i] ? static_cast<std::int32_t>(sums[i]) : 0;
+      }
+    }
+    if (!g.integer) return;
+    for (std::int64_t i = 0; i < rows * kPanelRows; ++i) {
+      total[i] = static_cast<float>(__builtin_bit_cast(std::int32_t, total[i]));
+    }
+  }
+
+  /// One shard of K for `rows` rows from `row` on.
+  static void any_shard_sums(const GemmPanel& g, const Decoder& decoder, std::int64_t row,
+                             std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
+    const bf16* a = g.a + row * g.lda + shard * g.shard_k;
+    const std::byte* w = g.w + shard * g.shard_k * kPanelRows * weight_bits(g.type) / 8;
+    if (g.type == WeightType::kE2m1) return e2m1_sums(g, decoder, a, shard, rows, total, decoded);
+    if (g.pieces != nullptr) return grouped_sums(g, decoder, row, shard, rows, total, decoded);
+    if (g.type == WeightType::kInt8) return int8_sums(g, decoder, a, w, rows, total, decoded);
+    shard_sums(g, decoder, a, w, rows, total, decoded);
+  }
+
   /// Sums one shard of K for `rows` rows into total [rows, 64].
   static void shard_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
                          const std::byte* w, std::int64_t rows, float* total, bf16* decoded) {
@@ -257,16 +485,14 @@ struct CpuKernelBodies {
   static void gemm_panel(const GemmPanel& g) {
     const Decoder decoder;
     const std::int64_t level = kGemmRowTile * kPanelRows;
-    bf16* decoded = reinterpret_cast<bf16*>(g.scratch + 4 * level);
-    const std::int64_t element = g.type == WeightType::kBf16 ? 2 : 1;
+    bf16* decoded = reinterpret_cast<bf16*>(g.scratch + 5 * level);
     for (std::int64_t row = 0; row < g.rows; row += kGemmRowTile) {
       const std::int64_t rows = smaller(kGemmRowTile, g.rows - row);
       std::int64_t depth = 0;  // subtrees that wait for their right neighbour
       for (std::int64_t s = 0; s < g.shards; ++s) {
         float* total = g.scratch + depth * level;
-        shard_sums(g, decoder, g.a + row * g.lda + s * g.shard_k,
-                   g.w + s * g.shard_k * kPanelRows * element, rows, total, decoded);
-        if (g.a_scale != nullptr) {
+        any_shard_sums(g, decoder, row, s, rows, total, decoded);
+        if (g.a_scale != nullptr && !g.a_scale_groups) {
           scale_rows(total, g.a_scale + row * g.shards + s, g.shards, rows);
         }
         ++depth;
@@ -423,8 +649,8 @@ struct CpuKernelBodies {
     for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
   }
 
-  /// amax / 448 of `count` values, NaN when one of them is not finite.
-  static float quantization_scale(const float* y, std::int64_t count) {
+  /// The largest magnitude of `count` values, NaN when one of them is not finite.
+  static float largest(const float* y, std::int64_t count) {
     V top = S::zero();
     V poison = S::zero();
     for (std::int64_t i = 0; i < count; i += 16) {
@@ -432,25 +658,64 @@ struct CpuKernelBodies {
       top = S::max(top, S::abs(v));
       poison = S::add(poison, S::mul(v, S::zero()));
     }
-    const float scale = (max_lanes(top) + sum_lanes(poison)) / kE4m3Max;
+    return max_lanes(top) + sum_lanes(poison);
+  }
+
+  static float scale_for(float amax, float most) {
+    const float scale = amax / most;
     return scale < 0x1p-40F ? 0x1p-40F : scale;
+  }
+
+  static float quantization_scale(const float* y, std::int64_t count) {
+    return scale_for(largest(y, count), kE4m3Max);
+  }
+
+  /// The nearest integers in -127..127, ties to even; NaN stays.
+  static V round_int8(V v) {
+    const V magic = S::set(12582912.0F);  // 1.5 * 2^23: the addition rounds to an integer
+    const V clamped = S::min(S::set(kInt8Max), S::max(S::set(-kInt8Max), v));
+    return S::sub(S::add(clamped, magic), magic);
+  }
+
+  /// `count` values under one scale, whose value is returned.
+  static float emit_scaled(const float* in, std::int64_t count, const RowOut& out, bf16* to) {
+    const bool int8 = is_int8(out.type);
+    float amax = largest(in, count);
+    float scale = out.static_scale;
+    if (out.type != ActivationType::kE4m3Static && out.type != ActivationType::kInt8Static) {
+      if (out.amax_bound > 0 && amax > out.amax_bound) amax = out.amax_bound;
+      scale = scale_for(amax, int8 ? kInt8Max : kE4m3Max);
+    } else if (amax != amax) {
+      scale = amax;  // saturation would hide an infinity
+    }
+    const V factor = S::set(1.0F / scale);
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const V v = S::mul(load_upto(in + i, count - i), factor);
+      store_bf16_upto(to + i, int8 ? round_int8(v) : S::round_e4m3(v), count - i);
+    }
+    return scale;
   }
 
   /// y [shards * shard_used] to where the next matrix product reads it.
   static void emit(const float* y, const RowOut& out) {
+    if (out.type == ActivationType::kE4m3Group) {
+      for (std::int64_t i = 0; i < out.piece_count; ++i) {
+        const std::int64_t begin = out.pieces[i].begin;
+        const std::int64_t from = begin / out.shard_k * out.shard_used + begin % out.shard_k;
+        out.scale[i] = emit_scaled(y + from, out.pieces[i].end - begin, out, out.out + begin);
+      }
+      return;
+    }
     for (std::int64_t s = 0; s < out.shards; ++s) {
       const float* in = y + s * out.shard_used;
       bf16* to = out.out + s * out.shard_k;
-      float inverse = 1;
-      if (out.scale != nullptr) {
-        out.scale[s] = quantization_scale(in, out.shard_used);
-        inverse = 1.0F / out.scale[s];
+      if (out.type != ActivationType::kBf16) {
+        out.scale[s] = emit_scaled(in, out.shard_used, out, to);
+        continue;
       }
-      const V factor = S::set(inverse);
       for (std::int64_t i = 0; i < out.shard_used; i += 16) {
         const V v = load_upto(in + i, out.shard_used - i);
-        const V q = out.scale != nullptr ? S::round_e4m3(S::mul(v, factor)) : S::round_bf16(v);
-        store_bf16_upto(to + i, q, out.shard_used - i);
+        store_bf16_upto(to + i, S::round_bf16(v), out.shard_used - i);
       }
     }
   }
@@ -466,7 +731,7 @@ struct CpuKernelBodies {
     for (std::int64_t i = 0; i < row.cols; i += 16) {
       V y = S::mul(load_bf16_upto(row.in + i, row.cols - i), inverse);
       // As the original model does it in BF16; FP8 quantizes the FP32 value.
-      if (out.scale == nullptr) y = S::round_bf16(y);
+      if (out.type == ActivationType::kBf16) y = S::round_bf16(y);
       S::store(row.scratch + i, S::mul(y, load_upto(row.weight + i, row.cols - i)));
     }
     emit(row.scratch, out);

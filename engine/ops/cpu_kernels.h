@@ -22,7 +22,34 @@ inline constexpr std::int64_t kBlock = 128;
 /// Row-parallel matrices sum this many parts of K in a fixed tree, whatever the number of ranks.
 inline constexpr std::int64_t kShards = 8;
 
-enum class WeightType : std::uint8_t { kBf16, kE4m3 };
+/// kInt4: integers 0..15 with a zero point for each group; kE2m1: 4-bit floats whose products with
+/// their group's scale are BF16 values.
+enum class WeightType : std::uint8_t { kBf16, kE4m3, kInt8, kInt4, kE2m1 };
+constexpr std::int64_t weight_bits(WeightType type) {
+  if (type == WeightType::kBf16) return 16;
+  return type == WeightType::kInt4 || type == WeightType::kE2m1 ? 4 : 8;
+}
+
+/// What the input of a matrix product is rounded to. Token: one scale for each token and shard,
+/// from its largest magnitude; static: one scale for all; group: one for each token and group.
+enum class ActivationType : std::uint8_t {
+  kBf16,
+  kE4m3Token,
+  kE4m3Static,
+  kE4m3Group,
+  kInt8Token,
+  kInt8Static
+};
+constexpr bool is_int8(ActivationType type) {
+  return type == ActivationType::kInt8Token || type == ActivationType::kInt8Static;
+}
+
+/// Inputs of one shard that lie in one block of 128 and share a scale: [begin, end) of the padded
+/// inputs of a matrix. The pieces of a matrix are in ascending order.
+struct Piece {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
 
 /// One panel of a matrix product: 64 outputs of every row of the batch.
 struct GemmPanel {
@@ -41,14 +68,21 @@ struct GemmPanel {
   std::int64_t shard_used = 0;  // inputs of a shard that can be other than zero
   WeightType type = WeightType::kBf16;
   bool out_bf16 = false;
+  bool integer = false;                      // INT8 times INT8: sums of a shard are exact integers
+  const Piece* pieces = nullptr;             // of the matrix, or null: no group scales
+  std::int64_t piece_count = 0;              // of all shards
+  const float* group_scale = nullptr;        // [pieces, 64]
+  const std::uint8_t* zero_point = nullptr;  // [pieces, 64], kInt4
+  bool a_scale_groups = false;               // a_scale is [rows, pieces]
 };
 
 /// Rows of the batch that one pass over a panel holds in scratch.
 inline constexpr std::int64_t kGemmRowTile = 126;
 
-/// Floats of scratch a thread needs for gemm_panel: four tree levels and one decoded block.
+/// Floats of scratch a thread needs for gemm_panel: four tree levels, the sums of one block, one
+/// decoded block and the scales of its rows.
 constexpr std::int64_t gemm_scratch_floats() {
-  return 4 * kGemmRowTile * kPanelRows + kPanelRows * kBlock / 2;
+  return 5 * kGemmRowTile * kPanelRows + kPanelRows * kBlock / 2 + 2 * kPanelRows;
 }
 
 /// acc[r][n] += sum over p of a[r][2p] b[p][n][0] + a[r][2p+1] b[p][n][1], p ascending, in each
@@ -83,10 +117,15 @@ struct SoftmaxState {
 /// Where a row of activations goes that the next matrix product reads.
 struct RowOut {
   bf16* out = nullptr;     // [shards, shard_k], padding not written
-  float* scale = nullptr;  // [shards]; null: BF16 activations, rounded; else E4M3 values
+  float* scale = nullptr;  // [shards], or [pieces] of kE4m3Group; not written for BF16
   std::int64_t shards = 1;
   std::int64_t shard_used = 0;  // elements of each shard
   std::int64_t shard_k = 0;
+  ActivationType type = ActivationType::kBf16;
+  float static_scale = 0;         // of the static types
+  float amax_bound = 0;           // amax is cut to it; 0: it is not
+  const Piece* pieces = nullptr;  // kE4m3Group
+  std::int64_t piece_count = 0;
 };
 
 struct RmsNormRow {
@@ -146,7 +185,7 @@ struct CpuKernels {
   // ---- weights at load ----
   /// max |x| / 448, at least 2^-40; NaN when a value is not finite.
   float (*e4m3_scale_of)(const float* x, std::int64_t count) = nullptr;
-  /// The codes of x / scale.
+  /// The codes of x / scale; the scale 1 takes codes' own values.
   void (*encode_e4m3)(const float* x, std::int64_t count, float scale, e4m3* out) = nullptr;
   void (*round_bf16)(const float* x, std::int64_t count, bf16* out) = nullptr;
   /// BF16 to FP32; `in` need not be aligned.

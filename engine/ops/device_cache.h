@@ -12,8 +12,9 @@ namespace assay::engine {
 /// One layer's pages: [pages, kv_heads, 2 (keys, values), 64 tokens, head_dim], BF16, or E4M3 with
 /// scales [pages, kv_heads, 2, 64]. Keys are stored after the rotation.
 struct DeviceCache {
-  void* data = nullptr;     // 256-byte aligned
-  float* scales = nullptr;  // null: BF16
+  void* data = nullptr;                  // 256-byte aligned
+  float* scales = nullptr;               // null: BF16
+  const float* static_scales = nullptr;  // [kv_heads, 2] of keys and values; null: dynamic
   int kv_heads = 0;
   int head_dim = 0;
   /// First element of the keys (0) or values (1) of a page and head.

@@ -3,7 +3,9 @@
 // Definition (docs/engine.md; the CPU's engine/ops/gemm.h with another order inside blocks): K is
 // cut into `shards` equal parts, each padded to a multiple of 128. Sums of 128 products join a
 // part's FP32 sum in ascending order; a part's sum is multiplied by the token's scale for the part;
-// parts are added as a binary tree; then the row's scale and the bias. What sums 128 products is
+// parts are added as a binary tree; then the row's scale and the bias. With group scales the sum of
+// each 128 products is first multiplied by the row's scale for them, then by the token's if the
+// input is quantized in groups. What sums 128 products is
 // the kernel family's own (GemmKind) and the same for every number of tokens, so a token's bits
 // never depend on the batch.
 #pragma once
@@ -14,6 +16,7 @@
 #include "engine/cuda/runtime.h"
 #include "engine/ops/cpu_kernels.h"
 #include "engine/ops/host_device.h"
+#include "engine/ops/next_input.h"
 
 namespace assay::engine {
 
@@ -37,6 +40,22 @@ struct DeviceMatrix {
   void* data = nullptr;        // 256-byte aligned
   float* row_scale = nullptr;  // [rows], or null: 1
   float* bias = nullptr;       // [rows], or null: none
+  // Groups of inputs with scales of their own: each block of 128 padded inputs lies in one group.
+  float* group_scale = nullptr;        // [rows, blocks()], or null
+  const InputPiece* pieces = nullptr;  // [blocks()]; null: inputs follow each other in a shard
+  ActivationType activations = ActivationType::kBf16;  // what the input is rounded to
+  float input_scale = 0;                               // of static activations
+  float amax_bound = 0;                                // NextInput::amax_bound
+  [[nodiscard]] ASSAY_HOST_DEVICE std::int64_t blocks() const { return inputs() / kBlock; }
+  /// The input has a scale for each block, [tokens, blocks()].
+  [[nodiscard]] ASSAY_HOST_DEVICE bool grouped_input() const {
+    return activations == ActivationType::kE4m3Group;
+  }
+  /// The input is E4M3 codes, else BF16 values, INT8 ones too.
+  [[nodiscard]] bool e4m3_input() const {
+    return activations == ActivationType::kE4m3Token ||
+           activations == ActivationType::kE4m3Static || activations == ActivationType::kE4m3Group;
+  }
   [[nodiscard]] ASSAY_HOST_DEVICE std::int64_t inputs() const {
     return static_cast<std::int64_t>(shards) * shard_k;
   }
@@ -52,7 +71,7 @@ enum class GemmOut : std::uint8_t {
 
 struct DeviceGemmArgs {
   const void* a = nullptr;         // [tokens, w.inputs()], E4M3 with a_scale or BF16 without
-  const float* a_scale = nullptr;  // [tokens, w.shards] or null
+  const float* a_scale = nullptr;  // [tokens, w.shards] or, grouped, [tokens, w.blocks()]; or null
   bool a_is_e4m3 = false;
   DeviceMatrix w;
   void* out = nullptr;  // 16-byte aligned

@@ -12,6 +12,14 @@ std::int64_t padded_input(const PackedMatrix& matrix, std::int64_t input) {
   return input / matrix.shard_used * matrix.shard_k + input % matrix.shard_used;
 }
 
+/// The piece that holds padded input k.
+std::int64_t piece_of(const PackedMatrix& matrix, std::int64_t k) {
+  const auto next =
+      std::upper_bound(matrix.pieces.begin(), matrix.pieces.end(), k,
+                       [](std::int64_t value, const Piece& piece) { return value < piece.begin; });
+  return next - matrix.pieces.begin() - 1;
+}
+
 /// Element index of a weight inside its panel.
 std::int64_t bf16_index(std::int64_t row, std::int64_t k) {
   return ((k / 2) * 4 + row / 16) * 32 + (row % 16) * 2 + k % 2;
@@ -29,10 +37,94 @@ PackedMatrix make_packed_matrix(WeightType type, std::int64_t rows, std::int64_t
   matrix.shard_used = shard_used;
   matrix.shard_k = round_up(shard_used, kBlock);
   matrix.data = LargeBuffer(static_cast<std::size_t>(matrix.bytes()));
-  if (type == WeightType::kE4m3) {
+  if (type != WeightType::kBf16) {
     matrix.row_scale.assign(static_cast<std::size_t>(matrix.padded_rows()), 1.0F);
   }
   return matrix;
+}
+
+std::vector<Piece> make_pieces(std::int64_t shards, std::int64_t shard_used, std::int64_t group,
+                               std::int64_t first_input) {
+  std::vector<Piece> out;
+  const std::int64_t shard_k = round_up(shard_used, kBlock);
+  for (std::int64_t s = 0; s < shards; ++s) {
+    const std::int64_t origin = first_input + s * shard_used;
+    for (std::int64_t at = 0; at < shard_used;) {
+      const std::int64_t group_end = (origin + at) / group * group + group - origin;
+      const std::int64_t block_end = at / kBlock * kBlock + kBlock;
+      const std::int64_t end = std::min({group_end, block_end, shard_used});
+      out.push_back({s * shard_k + at, s * shard_k + end});
+      at = end;
+    }
+  }
+  return out;
+}
+
+void set_groups(PackedMatrix& matrix, std::int64_t group, std::int64_t first_input) {
+  ASSAY_CHECK(group > 0, "inputs of a group");
+  matrix.group = group;
+  matrix.first_input = first_input;
+  matrix.pieces = make_pieces(matrix.shards, matrix.shard_used, group, first_input);
+  const auto scales = static_cast<std::size_t>(matrix.padded_rows()) * matrix.pieces.size();
+  matrix.group_scale.assign(scales, 1.0F);
+  if (matrix.type == WeightType::kInt4) matrix.zero_points.assign(scales, 0);
+}
+
+namespace {
+
+/// The codes of `count` (even or last) values at `k` of row r of a panel.
+void store_codes(const CpuKernels& kernels, WeightType type, std::byte* panel, std::int64_t r,
+                 std::int64_t k, std::span<const float> values) {
+  constexpr std::int64_t kGroups = kPanelRows / 16;
+  if (type == WeightType::kE4m3) {
+    e4m3 piece[kBlock];
+    kernels.encode_e4m3(values.data(), static_cast<std::int64_t>(values.size()), 1, piece);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      panel[e4m3_line_index(r, k + static_cast<std::int64_t>(i), kGroups)] = std::byte{piece[i]};
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::int64_t at = e4m3_line_index(r, k + static_cast<std::int64_t>(i), kGroups);
+    if (type == WeightType::kInt8) {
+      panel[at] = static_cast<std::byte>(static_cast<std::int8_t>(values[i]));
+      continue;
+    }
+    const unsigned code =
+        type == WeightType::kE2m1 ? float_to_e2m1(values[i]) : static_cast<unsigned>(values[i]);
+    std::byte& byte = panel[at / 64 * 32 + at % 32];
+    byte |= static_cast<std::byte>(at % 64 < 32 ? code : code << 4);
+  }
+}
+
+}  // namespace
+
+void pack_codes(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t row,
+                const PackedRow& from) {
+  ASSAY_CHECK(static_cast<std::int64_t>(from.codes.size()) == matrix.inputs(), "row length");
+  std::byte* panel = matrix.data.data() + row / kPanelRows * matrix.panel_bytes();
+  const std::int64_t r = row % kPanelRows;
+  for (std::int64_t s = 0; s < matrix.shards; ++s) {
+    for (std::int64_t first = 0; first < matrix.shard_used; first += kBlock) {
+      const std::int64_t count = std::min(kBlock, matrix.shard_used - first);
+      store_codes(kernels, matrix.type, panel, r, s * matrix.shard_k + first,
+                  from.codes.subspan(static_cast<std::size_t>(s * matrix.shard_used + first),
+                                     static_cast<std::size_t>(count)));
+    }
+  }
+  matrix.row_scale[static_cast<std::size_t>(row)] = from.row_scale;
+  const std::size_t pieces = matrix.pieces.size();
+  for (std::size_t i = 0; i < pieces; ++i) {
+    const std::int64_t begin = matrix.pieces[i].begin;
+    const std::int64_t input =
+        matrix.first_input + begin / matrix.shard_k * matrix.shard_used + begin % matrix.shard_k;
+    const auto group =
+        static_cast<std::size_t>(input / matrix.group - matrix.first_input / matrix.group);
+    const std::size_t at = (static_cast<std::size_t>(row / kPanelRows) * pieces + i) * kPanelRows +
+                           static_cast<std::size_t>(r);
+    matrix.group_scale[at] = from.group_scale[group];
+    if (!matrix.zero_points.empty()) matrix.zero_points[at] = from.zero_points[group];
+  }
 }
 
 void pack_row(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t row,
@@ -71,6 +163,20 @@ float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t in
   const std::int64_t k = padded_input(matrix, input);
   if (matrix.type == WeightType::kBf16) {
     return bf16_to_float(reinterpret_cast<const bf16*>(panel)[bf16_index(r, k)]);
+  }
+  const std::int64_t at = e4m3_line_index(r, k, kPanelRows / 16);
+  if (matrix.type == WeightType::kInt8) {
+    return static_cast<float>(static_cast<std::int8_t>(panel[at]));
+  }
+  if (weight_bits(matrix.type) == 4) {
+    const auto byte = static_cast<unsigned>(panel[at / 64 * 32 + at % 32]);
+    const unsigned code = at % 64 < 32 ? byte & 15U : byte >> 4;
+    if (matrix.type == WeightType::kE2m1) return e2m1_to_float(static_cast<e2m1>(code));
+    const std::uint8_t zero = matrix.zero_points[static_cast<std::size_t>(
+        (row / kPanelRows * static_cast<std::int64_t>(matrix.pieces.size()) + piece_of(matrix, k)) *
+            kPanelRows +
+        r)];
+    return static_cast<float>(code) - static_cast<float>(zero);
   }
   return e4m3_to_float(static_cast<e4m3>(panel[e4m3_line_index(r, k, kPanelRows / 16)]));
 }
@@ -113,12 +219,23 @@ void gemm_cpu(CpuContext& context, const GemmArgs& args) {
     task.shard_used = w.shard_used;
     task.type = w.type;
     task.out_bf16 = args.out_bf16;
+    task.integer = w.integer();
+    if (!w.pieces.empty()) {
+      const std::size_t at = first * w.pieces.size();
+      task.pieces = w.pieces.data();
+      task.piece_count = static_cast<std::int64_t>(w.pieces.size());
+      task.group_scale = w.group_scale.data() + at;
+      if (!w.zero_points.empty()) task.zero_point = w.zero_points.data() + at;
+      task.a_scale_groups = w.activations == ActivationType::kE4m3Group;
+    }
     context.kernels->gemm_panel(task);
   });
 }
 
 std::int64_t gemm_bytes(const PackedMatrix& matrix) {
-  return matrix.bytes() + static_cast<std::int64_t>(matrix.row_scale.size() * sizeof(float));
+  const std::size_t scales = matrix.row_scale.size() + matrix.group_scale.size();
+  return matrix.bytes() +
+         static_cast<std::int64_t>(scales * sizeof(float) + matrix.zero_points.size());
 }
 
 std::int64_t gemm_flops(const PackedMatrix& matrix, std::int64_t tokens) {

@@ -74,7 +74,11 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
       __syncthreads();
       const float* x = a + t * kStride;
       const float* y = w + r * kStride;
-      total = __fadd_rn(total, __fadd_rn(chain(y, x), chain(y + kBlockK / 2, x + kBlockK / 2)));
+      float sum = __fadd_rn(chain(y, x), chain(y + kBlockK / 2, x + kBlockK / 2));
+      if (args.w.group_scale != nullptr) {
+        sum = scale_block(args, token, first_row + r, static_cast<int>(at / kBlockK), sum);
+      }
+      total = __fadd_rn(total, sum);
     }
     if (args.a_scale != nullptr) total = __fmul_rn(total, shard_scale(args, token, shard));
     node.sum[node.depth++] = total;

@@ -65,7 +65,8 @@ __device__ __forceinline__ void fetch(std::byte* to, const void* base, std::int6
 
 /// Grid: tiles of 64 outputs x tiles of 8 kTiles tokens x parts. Block: 4 warps, 16 outputs each.
 /// Dynamic shared memory: a ring of three blocks of K. kLeaves: shards that a block folds.
-template <Operands kOperands, int kTiles, int kLeaves>
+/// kGrouped: blocks of K have scales.
+template <Operands kOperands, int kTiles, int kLeaves, bool kGrouped>
 __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs args) {
   using T = Types<kOperands>;
   constexpr int kTokens = 8 * kTiles;
@@ -130,7 +131,14 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
         }
       }
       for (int n = 0; n < kTiles; ++n) {
-        for (int i = 0; i < 4; ++i) total[n][i] = __fadd_rn(total[n][i], sum[n][i]);
+        for (int i = 0; i < 4; ++i) {
+          if constexpr (kGrouped) {
+            sum[n][i] = scale_block(args, first_token + n * 8 + lane % 4 * 2 + i % 2,
+                                    first_row + warp * 16 + lane / 4 + i / 2 * 8,
+                                    part * blocks + block, sum[n][i]);
+          }
+          total[n][i] = __fadd_rn(total[n][i], sum[n][i]);
+        }
       }
     }
     const int shard = part * kLeaves + leaf;
@@ -163,7 +171,7 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
   }
 }
 
-template <Operands kOperands, int kTiles, int kLeaves>
+template <Operands kOperands, int kTiles, int kLeaves, bool kGrouped>
 void start(CudaStream stream, const DeviceGemmArgs& args) {
   using T = Types<kOperands>;
   constexpr int kTokens = 8 * kTiles;
@@ -176,30 +184,38 @@ void start(CudaStream stream, const DeviceGemmArgs& args) {
           .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
           .threads = kThreads,
           .shared_bytes = kBytes},
-         gemm_mma_kernel<kOperands, kTiles, kLeaves>, args);
+         gemm_mma_kernel<kOperands, kTiles, kLeaves, kGrouped>, args);
 }
 
-template <Operands kOperands, int kLeaves>
+template <Operands kOperands, int kLeaves, bool kGrouped>
 void choose_tokens(CudaStream stream, const DeviceGemmArgs& args) {
-  if (args.tokens <= 8) return start<kOperands, 1, kLeaves>(stream, args);
-  if (args.tokens <= 16 || kLeaves > 1) return start<kOperands, 2, kLeaves>(stream, args);
+  if (args.tokens <= 8) return start<kOperands, 1, kLeaves, kGrouped>(stream, args);
+  if (args.tokens <= 16 || kLeaves > 1) {
+    return start<kOperands, 2, kLeaves, kGrouped>(stream, args);
+  }
   if constexpr (kLeaves == 1) {
-    if (args.tokens <= 32) return start<kOperands, 4, 1>(stream, args);
-    start<kOperands, 8, 1>(stream, args);
+    if (args.tokens <= 32) return start<kOperands, 4, 1, kGrouped>(stream, args);
+    start<kOperands, 8, 1, kGrouped>(stream, args);
   }
 }
 
-template <Operands kOperands>
+template <Operands kOperands, bool kGrouped>
 void choose_leaves(CudaStream stream, const DeviceGemmArgs& args) {
   const int parts = args.kind == GemmOut::kParts ? args.parts : 1;
   switch (args.w.shards / parts) {
     case 1:
-      return choose_tokens<kOperands, 1>(stream, args);
+      return choose_tokens<kOperands, 1, kGrouped>(stream, args);
     case 8:
-      return choose_tokens<kOperands, 8>(stream, args);
+      return choose_tokens<kOperands, 8, kGrouped>(stream, args);
     default:
       ASSAY_CHECK(false, "a block folds one or eight shards");
   }
+}
+
+template <Operands kOperands>
+void choose_grouped(CudaStream stream, const DeviceGemmArgs& args) {
+  if (args.w.group_scale != nullptr) return choose_leaves<kOperands, true>(stream, args);
+  choose_leaves<kOperands, false>(stream, args);
 }
 
 }  // namespace
@@ -209,11 +225,11 @@ void gemm_mma_cuda(CudaStream stream, const DeviceGemmArgs& args) {
   if (args.tokens == 0) return;
   if (args.w.type == WeightType::kBf16) {
     ASSAY_CHECK(!args.a_is_e4m3, "BF16 weights take BF16 activations");
-    choose_leaves<Operands::kBf16>(stream, args);
+    choose_grouped<Operands::kBf16>(stream, args);
   } else if (args.a_is_e4m3) {
-    choose_leaves<Operands::kE4m3>(stream, args);
+    choose_grouped<Operands::kE4m3>(stream, args);
   } else {
-    choose_leaves<Operands::kE4m3Bf16>(stream, args);
+    choose_grouped<Operands::kE4m3Bf16>(stream, args);
   }
 }
 

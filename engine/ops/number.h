@@ -1,6 +1,9 @@
-// The number formats of the engine: BF16 and E4M3, and their conversions from and to FP32.
+// The number formats of the engine and their conversions from and to FP32.
 // E4M3 is the "FN" variant of the OCP 8-bit floating point specification: 1-4-3, bias 7, largest
 // value 448, NaN 0x7F and 0xFF, no infinity. Every E4M3 value is exactly a BF16 value.
+// E5M2 (same specification): 1-5-2, bias 15, largest 57344, infinities and NaN as in IEEE types.
+// E8M0 (OCP microscaling): 2^(code - 127), 255 is NaN. E2M1 (the same): 0, 0.5, 1, 1.5, 2, 3, 4, 6
+// by the lower three bits, the sign above them.
 #pragma once
 
 #include <bit>
@@ -37,5 +40,25 @@ float e4m3_scale(float amax);
 
 /// IEEE half precision, for checkpoints that store it.
 float half_to_float(std::uint16_t value);
+
+using e5m2 = std::uint8_t;
+using e8m0 = std::uint8_t;
+using e2m1 = std::uint8_t;  // lower four bits
+
+constexpr float kE5m2Max = 57344.0F;
+constexpr float kE2m1Max = 6.0F;
+constexpr float kInt8Max = 127.0F;
+
+/// Rounds to nearest even and saturates; NaN stays NaN.
+e5m2 float_to_e5m2(float value);
+float e5m2_to_float(e5m2 value);
+/// The power of two; NaN for 255. 2^-127 is subnormal.
+float e8m0_to_float(e8m0 value);
+/// The largest power of two that is not above `value`; 0 for what is smaller than 2^-127, and for
+/// zero; 255 for a NaN, an infinity or a negative number.
+e8m0 float_to_e8m0_floor(float value);
+/// Rounds to nearest, ties to the even code, and saturates at 6; NaN becomes +6, as E2M1 has none.
+e2m1 float_to_e2m1(float value);
+float e2m1_to_float(e2m1 value);
 
 }  // namespace assay::engine

@@ -80,6 +80,30 @@ __global__ void __launch_bounds__(kThreads) weight_rows_kernel(const WeightRowsA
   }
 }
 
+/// Grid: rows. Block: 256 threads, one row.
+__global__ void __launch_bounds__(kThreads) code_rows_kernel(const CodeRowsArgs args) {
+  const std::int64_t row = blockIdx.x;
+  const std::int64_t feature = args.first_row + row;
+  const std::int64_t to_row =
+      args.row_offset + (args.interleave < 0 ? feature : gate_up_row(feature, args.interleave));
+  const std::int64_t inputs = args.to.inputs();
+  const std::int64_t blocks = args.to.blocks();
+  for (std::int64_t k = threadIdx.x; k < inputs; k += kThreads) {
+    const float value = args.in[row * inputs + k];
+    if (args.to.type == WeightType::kE4m3) {
+      static_cast<e4m3*>(args.to.data)[to_row * inputs + k] = to_e4m3(value);
+    } else {
+      static_cast<bf16*>(args.to.data)[to_row * inputs + k] = to_bf16(value);
+    }
+  }
+  if (args.to.group_scale != nullptr) {
+    for (std::int64_t b = threadIdx.x; b < blocks; b += kThreads) {
+      args.to.group_scale[to_row * blocks + b] = args.group_scale[row * blocks + b];
+    }
+  }
+  if (threadIdx.x == 0) args.to.row_scale[to_row] = args.row_scale[row];
+}
+
 /// Grid: any. Block: 256 threads. Integer maximum of non-negative floats: the order is free.
 __global__ void __launch_bounds__(kThreads)
     weight_amax_kernel(const float* in, std::int64_t count, float* amax) {
@@ -146,6 +170,13 @@ void weight_rows_cuda(CudaStream stream, const WeightRowsArgs& args) {
           .threads = kThreads,
           .shared_bytes = kThreads / 32 * sizeof(float)},
          weight_rows_kernel, args);
+}
+
+void code_rows_cuda(CudaStream stream, const CodeRowsArgs& args) {
+  if (args.rows == 0) return;
+  launch(stream,
+         {.name = "code_rows", .grid_x = static_cast<unsigned>(args.rows), .threads = kThreads},
+         code_rows_kernel, args);
 }
 
 void weight_amax_cuda(CudaStream stream, const float* in, std::int64_t count, float* amax) {

@@ -37,6 +37,19 @@ struct WeightRowsArgs {
 /// E4M3 codes of value / scale, or BF16 values; padding inputs become zero.
 void weight_rows_cuda(CudaStream stream, const WeightRowsArgs& args);
 
+/// Rows of codes on their way into device memory, as values at their padded places.
+struct CodeRowsArgs {
+  const float* in = nullptr;           // [rows, to.inputs()]
+  const float* row_scale = nullptr;    // [rows]
+  const float* group_scale = nullptr;  // [rows, to.blocks()] where `to` has them
+  int rows = 0;
+  DeviceMatrix to;  // its scales are written, too
+  int first_row = 0;
+  int row_offset = 0;
+  int interleave = -1;  // as in WeightRowsArgs
+};
+void code_rows_cuda(CudaStream stream, const CodeRowsArgs& args);
+
 /// *amax = max(*amax, largest magnitude of in [count]), NaN when one is not finite. Start with 0.
 void weight_amax_cuda(CudaStream stream, const float* in, std::int64_t count, float* amax);
 

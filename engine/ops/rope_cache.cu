@@ -46,7 +46,11 @@ __device__ __forceinline__ void store_head(const RopeCacheArgs& args, std::int64
     }
     return;
   }
-  const float scale = warp_scale(values);
+  float scale = warp_scale(values);
+  // A scale that is not finite stays: saturation would hide what made it.
+  if (args.cache.static_scales != nullptr && scale < 3.0e38F) {
+    scale = args.cache.static_scales[2 * head + which];
+  }
   const float inverse = __fdiv_rn(1.0F, scale);
   e4m3* out = static_cast<e4m3*>(args.cache.data) + at;
   for (int p = 0; p < kMostPairs; ++p) {

@@ -142,6 +142,15 @@ struct Avx2 {
     return acc;
   }
 
+  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
+    const __m256i t =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+    for (int i = 0; i < 64; i += 32) {
+      const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(code + i));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm256_shuffle_epi8(t, c));
+    }
+  }
+
   struct Decoder {
     static void half(const std::byte* line, __m256i& first, __m256i& second) {
       const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));

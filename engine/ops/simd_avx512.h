@@ -95,6 +95,12 @@ struct Avx512 {
     return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(w), reinterpret_cast<__m512bh>(a));
   }
 
+  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
+    const __m512i t =
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+    _mm512_storeu_si512(out, _mm512_shuffle_epi8(t, _mm512_loadu_si512(code)));
+  }
+
   /// The high and low byte of the BF16 value of each of the 128 magnitudes.
   struct Decoder {
     P high[2];

@@ -127,6 +127,11 @@ struct Portable {
     });
   }
 
+  /// out[i] = table[code[i]] for 64 codes below 16.
+  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
+    for (int i = 0; i < 64; ++i) out[i] = table[code[i]];
+  }
+
   /// One line of 64 E4M3 codes to two vectors of pairs (layout: engine/ops/gemm.h).
   struct Decoder {
     bf16 table[256];

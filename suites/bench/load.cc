@@ -8,11 +8,14 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "suites/interrupt.h"
 
 namespace assay::suites {
 namespace {
+
+constexpr std::int64_t kMostTokens = 1 << 24;  // of one answer: a larger count is not believed
 
 class LoadRun;
 
@@ -226,14 +229,26 @@ void TimingListener::on_done(engine::Completion completion) {
     } else {
       t.outcome = RequestOutcome::kDone;
     }
-    // The engine's own count and times where it tells them: text may be held back for a while.
-    if (!completion.ids.empty()) t.output_tokens = std::ssize(completion.ids);
+    // The model's own count and times where it tells them: text may be held back for a while, and
+    // a chunk's tokens are a guess where a server tells no ids.
+    const std::int64_t told = std::max(completion.output_tokens, std::ssize(completion.ids));
+    if (told > 0 && told <= kMostTokens) {
+      if (!t.chunks.empty() && told > t.output_tokens) {
+        t.chunks.back().tokens += told - t.output_tokens;
+      }
+      t.output_tokens = told;
+    }
     if (completion.times.first_ns > 0) t.first_ns = completion.times.first_ns;
     if (completion.times.last_ns > 0) t.last_ns = completion.times.last_ns;
-    if (t.last_ns == 0) t.last_ns = t.sent_ns;
-    t.input_tokens = std::ssize(completion.prompt_ids);
+    ended = completion.times.last_ns > 0 ? completion.times.last_ns : t.last_ns;
+    // An error has no last token, and the session may not tell when it was known.
+    if (ended == 0 || (t.outcome == RequestOutcome::kError && completion.times.last_ns == 0)) {
+      ended = monotonic_ns();
+    }
+    t.ended_ns = ended;
+    if (t.last_ns == 0) t.last_ns = ended;
+    t.input_tokens = std::max(completion.prompt_tokens, std::ssize(completion.prompt_ids));
     t.cached_tokens = completion.cached_prompt_tokens;
-    ended = t.last_ns;
   }
   run->finished(ended);
 }

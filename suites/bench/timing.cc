@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kConfidence = 0.95;
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kMostInChunk = 1 << 20;  // tokens of one chunk
 
 double milliseconds(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
@@ -37,8 +38,8 @@ void add_gaps(const RequestTiming& request, Latencies& out) {
       out.icl.push_back(gap);
       if (tokens > 0) out.itl.push_back(gap);
     }
-    // Tokens of one chunk become visible at one moment.
-    for (std::int64_t t = 1; t < tokens; ++t) out.itl.push_back(0);
+    // Tokens of one chunk become visible at one moment. A server may tell any count.
+    for (std::int64_t t = 1; t < std::min(tokens, kMostInChunk); ++t) out.itl.push_back(0);
   }
 }
 
@@ -78,7 +79,8 @@ void add_flow(const RequestTiming& request, const Window& window, Flow& flow) {
     ++flow.completed;
   }
   if (request.sent_ns == 0) return;
-  const std::int64_t end = request.outcome == RequestOutcome::kDone ? request.last_ns : INT64_MAX;
+  const std::int64_t ended = request.ended_ns > 0 ? request.ended_ns : request.last_ns;
+  const std::int64_t end = request.outcome == RequestOutcome::kUnfinished ? INT64_MAX : ended;
   const std::int64_t from = std::max(request.sent_ns, window.begin_ns);
   const std::int64_t to = std::min(end, window.end_ns);
   if (to > from) flow.busy_ns += static_cast<double>(to - from);

@@ -26,6 +26,7 @@ struct RequestTiming {
   std::int64_t sent_ns = 0;       // t_sent: handed over; 0 when it never was
   std::int64_t first_ns = 0;      // t_first: first output token visible; 0 without one
   std::int64_t last_ns = 0;       // t_last: last output token visible
+  std::int64_t ended_ns = 0;      // when the whole answer, or its error, was known; 0: never
   std::int64_t input_tokens = 0;
   std::int64_t cached_tokens = 0;  // of the input, taken from a prefix cache
   std::int64_t output_tokens = 0;

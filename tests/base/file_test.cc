@@ -63,5 +63,20 @@ TEST(File, GzipIsReadToTheEndOrRefused) {
   }
 }
 
+// Another process may cut a mapped file short; reading on is a fault of the machine, not an error.
+TEST(FileDeathTest, AMappedFileThatIsCutShortEndsInALineThatNamesIt) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "weights";
+  write_file_atomic(path, std::string(100'000, 'x'));
+  EXPECT_EXIT(
+      {
+        const MappedFile file(path);
+        std::filesystem::resize_file(path, 0);
+        const volatile char c = file.text()[50'000];
+        (void)c;
+      },
+      ::testing::ExitedWithCode(2), "weights: was cut short");
+}
+
 }  // namespace
 }  // namespace assay

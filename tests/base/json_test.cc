@@ -76,5 +76,24 @@ TEST(Json, QuoteEscapesControlsAndRepairsUtf8) {
   EXPECT_EQ(json_quote("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"");
 }
 
+TEST(Json, MoreValuesThanATreeShouldHoldAreRefused) {
+  std::string text = "[0";
+  for (int i = 0; i < (1 << 23); ++i) text += ",0";
+  try {
+    (void)parse_json(text + "]", "zeros");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("more than 8388608 values"), std::string::npos);
+  }
+}
+
+// A terminal takes U+009B for the beginning of an escape sequence.
+TEST(Json, QuoteEscapesTheSecondSetOfControlsAndNothingBesideIt) {
+  EXPECT_EQ(json_quote("\xc2\x9b"
+                       "1m\xc2\xa0\xc3\x9b"),
+            "\"\\u009b1m\xc2\xa0\xc3\x9b\"");
+  EXPECT_EQ(parse_json(json_quote("\xc2\x9b"), "t").as_string(), "\xc2\x9b");
+}
+
 }  // namespace
 }  // namespace assay

@@ -182,10 +182,25 @@ std::vector<std::string> fingerprints(const std::string& model, EngineOptions op
   return out;
 }
 
+/// Every setting that needs no calibration, and a mixed one.
+const char* const kSettings[] = {
+    "bf16",       "fp8",
+    "fp8-tensor", "w8a16-fp8",
+    "fp8-block",  "int8",
+    "int4-g128",  "nvfp4",
+    "mxfp4",      "fp8[lm_head=fp8-block,*.k_proj=int4-g128,layers.0.*=bf16]"};
+
+/// The cache's type and the matrices' settings do not meet in any kernel: both caches with two
+/// settings are enough.
+std::vector<const char*> caches_for(std::string_view precision) {
+  if (precision == "bf16" || precision == "fp8") return {"bf16", "fp8"};
+  return {"fp8"};
+}
+
 TEST(BatchInvariance, ResultsDoNotDependOnBatchThreadsOrPrefixCache) {
   ASSAY_SHARED_OR_SKIP(folder, "models/stories260K");
-  for (const char* precision : {"bf16", "fp8", "fp8-tensor", "w8a16-fp8"}) {
-    for (const char* kv : {"bf16", "fp8"}) {
+  for (const char* precision : kSettings) {
+    for (const char* kv : caches_for(precision)) {
       EngineOptions base{.precision = precision, .kv = kv, .threads = 1, .max_batch = 1};
       base.prefix_cache = false;
       const auto alone = fingerprints(folder, base);
@@ -209,8 +224,8 @@ TEST(BatchInvariance, ResultsDoNotDependOnBatchThreadsOrPrefixCache) {
 TEST(BatchInvariance, ResultsDoNotDependOnTheNumberOfRanks) {
   for (const char* name : {"stories260K", "aidreams260K"}) {
     ASSAY_SHARED_OR_SKIP(folder, std::string("models/") + name);
-    for (const char* precision : {"bf16", "fp8", "fp8-tensor", "w8a16-fp8"}) {
-      for (const char* kv : {"bf16", "fp8"}) {
+    for (const char* precision : kSettings) {
+      for (const char* kv : caches_for(precision)) {
         const EngineOptions one{.precision = precision, .kv = kv, .threads = 1};
         const auto expected = fingerprints(folder, one);
         const std::int64_t heads = load_model_config(folder).heads;
@@ -229,8 +244,8 @@ TEST(BatchInvariance, ResultsDoNotDependOnTheNumberOfRanks) {
 
 TEST(BatchInvariance, ResultsDoNotDependOnTheKernelVariant) {
   ASSAY_SHARED_OR_SKIP(folder, "models/stories260K");
-  for (const char* precision : {"bf16", "fp8"}) {
-    for (const char* kv : {"bf16", "fp8"}) {
+  for (const char* precision : kSettings) {
+    for (const char* kv : caches_for(precision)) {
       const EngineOptions options{.precision = precision, .kv = kv, .threads = 2};
       setenv("ASSAY_CPU_KERNELS", "scalar", 1);
       const auto expected = fingerprints(folder, options);

@@ -1,5 +1,6 @@
 // Runs a fuzz target without libFuzzer: the corpus, the seeds, and seeded mutations of the seeds.
 // usage: <target>_replay COUNT [CORPUS_FOLDER]      COUNT mutations; ASSAY_TEST_SEED: another seed
+//        <target>_replay --seeds FOLDER             writes the seeds as files, for libFuzzer
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -16,7 +17,7 @@
 
 namespace {
 
-constexpr std::size_t kMaxBytes = 4096;
+constexpr std::size_t kMaxBytes = 16384;
 
 void run(std::string_view what, const std::string& input) {
   try {
@@ -64,9 +65,21 @@ std::string mutated(const std::vector<std::string>& seeds, assay::SplitMix64& ra
   return out;
 }
 
+void write_seeds(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  std::size_t number = 0;
+  for (const std::string& seed : assay::fuzz::seeds()) {
+    assay::write_file_atomic(folder / fmt::format("seed{:03}", number++), seed);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--seeds") {
+    write_seeds(argv[2]);
+    return 0;
+  }
   const auto count = argc > 1 ? assay::parse_int(argv[1]) : std::nullopt;
   if (!count) {
     fmt::print(stderr, "usage: {} COUNT [CORPUS_FOLDER]\n", argv[0]);

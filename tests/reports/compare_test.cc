@@ -187,6 +187,62 @@ TEST_F(CompareTest, SpeedNeedsMarginAndRankTest) {
   EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kPass);
 }
 
+TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {
+  const auto add = [&](double scale, std::int64_t noisy) {
+    store::RunRecord run;
+    run.suite_name = "bench latency";
+    run.model.name = "m";
+    run.inputs = Json(Json::Object{});
+    run.suite = run.engine = run.model.detail = run.machine.detail = Json(Json::Object{});
+    const store::RunRecord stored = store_.load_run(store_.create_run(run, {}));
+    store::BenchCaseRecord bench{"latency/batch:1", "latency", Json(Json::Object{}), {}};
+    for (std::int64_t i = 0; i < 6; ++i) {
+      bench.reps.push_back(
+          {i,
+           i,
+           false,
+           "",
+           1,
+           i < noisy ? "noisy" : "",
+           Json(),
+           {{"tpot_ms_p50", scale * (10 + 0.01 * static_cast<double>(i))}, {"iterations", 3}}});
+    }
+    store::BenchCaseRecord bounds{"roofline/cpu", "roofline", Json(Json::Object{}), {}};
+    bounds.reps.push_back({0, 0, false, "", 1, "", Json(), {{"read_bytes_per_s", 1e9}}});
+    store_.add_bench(stored.row, std::vector{bounds, bench});
+    store::RunWriter(store_, stored.row, run.machine).finish(store::RunStatus::kDone);
+    return store_.load_run(stored.name);
+  };
+  const auto a = add(1.0, 0);
+  const auto b = add(1.2, 2);
+  const Comparison comparison = compare_runs(store_, a, b);
+  ASSERT_EQ(comparison.speeds.size(), 1);  // headline metrics alone
+  const SpeedComparison& speed = comparison.speeds[0];
+  EXPECT_EQ(speed.metric, "tpot_ms_p50");
+  EXPECT_FALSE(speed.higher_is_better);
+  EXPECT_NEAR(speed.change, 0.2, 0.01);
+  EXPECT_EQ(speed.candidate_reps, 4);  // invalid ones are left out
+  EXPECT_LT(speed.p, 0.02);
+  EXPECT_THAT(comparison_text(comparison), HasSubstr("tpot_ms_p50"));
+  EXPECT_THAT(comparison_text(comparison), testing::Not(HasSubstr("any change at all")));
+  EXPECT_THAT(comparison_markdown(comparison), HasSubstr("6+4"));
+  EXPECT_EQ(comparison_json(comparison).at("speeds").as_array().size(), 1);
+  // A rule for many cases passes over those without the metric.
+  const GateRule rule{.kind = GateRule::Kind::kSpeed,
+                      .task = "*",
+                      .metric = "tpot_ms_p50",
+                      .margin = 0.05,
+                      .higher_is_better = false};
+  const GateReport report = check_gates(store_, a, b, {{rule}, false});
+  ASSERT_EQ(report.results.size(), 1);
+  EXPECT_EQ(report.verdict(), GateVerdict::kFail);
+  GateRule prefix = rule;
+  prefix.task = "latency/*";
+  EXPECT_EQ(check_gates(store_, a, b, {{prefix}, false}).verdict(), GateVerdict::kFail);
+  prefix.task = "throughput/*";
+  EXPECT_EQ(check_gates(store_, a, b, {{prefix}, false}).verdict(), GateVerdict::kIncomparable);
+}
+
 TEST(GatePolicy, AMisspeltKeyIsAnErrorWithPlaceAndSuggestion) {
   const JsonSource source{"p.jsonc", R"([{"task": "gsm8k", "margin_point": 1}])"};
   const std::string message =

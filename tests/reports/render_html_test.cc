@@ -83,6 +83,36 @@ TEST(RenderHtml, TheSamePageGivesTheSameBytes) {
   EXPECT_EQ(render_html(two_runs()), render_html(two_runs()));
 }
 
+NumericsRow numerics_of(const std::string& run, const std::string& setting, double kl) {
+  NumericsRow row{run, "tiny", setting, {}};
+  row.numerics.reference = "bf16";
+  row.numerics.text_name = "story.txt";
+  row.numerics.tokens = 1020;
+  row.numerics.kl_mean = kl;
+  row.numerics.kl_p50 = kl / 2;
+  row.numerics.kl_p99 = kl * 8;
+  row.numerics.kl_max = kl * 20;
+  row.numerics.top1 = 0.95;
+  row.numerics.perplexity = 6.1;
+  row.numerics.perplexity_reference = 6;
+  row.numerics.layers = {{0.01, 40}, {0.02, 34}};
+  return row;
+}
+
+TEST(RenderHtml, NumericDistancesHaveASectionWithPicturesAndOnlyWhereTheyAreStored) {
+  Page page = two_runs();
+  EXPECT_EQ(render_html(page).find("id=\"numerics\""), std::string::npos);
+  page.numerics = {numerics_of("r1", "bf16", 0), numerics_of("r2", "<b>fp8", 0.0123)};
+  const std::string html = render_html(page);
+  EXPECT_NE(html.find("id=\"numerics\""), std::string::npos);
+  EXPECT_NE(html.find("0.0123"), std::string::npos);
+  EXPECT_NE(html.find("Error after each layer of &lt;b&gt;fp8"), std::string::npos);
+  EXPECT_EQ(html.find("<b>fp8"), std::string::npos);
+  EXPECT_NE(numerics_text(page.numerics).find("+1.67%"), std::string::npos);
+  EXPECT_NE(numerics_markdown(page.numerics).find("0.0123"), std::string::npos);
+  EXPECT_EQ(numerics_json(page.numerics).as_array().size(), 2U);
+}
+
 TEST(RenderHtml, HostileTextStaysTextAndNothingIsLoaded) {
   Page page = two_runs();
   const std::string hostile = "\"><img src=x onerror=alert(1)>";

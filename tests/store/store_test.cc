@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "store/sqlite.h"
 #include "tests/store/fixture.h"
 #include "tests/support/shared_data.h"
 
@@ -217,6 +218,20 @@ TEST_F(StoreTest, DeletingARunRemovesItsSamplesAndKeepsTheOthers) {
   EXPECT_TRUE(store.verify(0).problems.empty());
 }
 
+TEST_F(StoreTest, OnlyAStoreWithoutRunsThatNobodyElseHasOpenIsTakenAway) {
+  {
+    const Store store = create();
+    const Store other = Store::open(file(), OpenMode::kReadOnly);
+    remove_unused_store(file());
+    EXPECT_TRUE(std::filesystem::exists(file()));
+  }
+  remove_unused_store(file());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  make_finished();
+  remove_unused_store(file());
+  EXPECT_TRUE(std::filesystem::exists(file()));
+}
+
 TEST_F(StoreTest, AFinishedStoreIsOneFile) {
   make_finished();
   std::vector<std::string> names;
@@ -389,6 +404,64 @@ TEST_F(StoreTest, MeasurementsOfSpeedComeBack) {
   ASSERT_EQ(back.size(), 1U);
   EXPECT_EQ(back[0].params, bench.params);
   EXPECT_EQ(back[0].reps[0].values, bench.reps[0].values);
+}
+
+NumericsRecord example_numerics() {
+  NumericsRecord n;
+  n.reference = "bf16";
+  n.text_sha256 = std::string(64, 'a');
+  n.text_name = "story.txt";
+  n.window_tokens = 256;
+  n.tokens = 100;
+  n.kl_mean = 0.01;
+  n.kl_max = 1.5;
+  n.top1 = 0.97;
+  n.perplexity = 3.5;
+  n.perplexity_reference = 3.25;
+  n.layers = {{0.01, 40}, {0.02, 34}};
+  return n;
+}
+
+TEST_F(StoreTest, NumericComparisonsComeBackReplaceThoseOfTheSameTextAndAreImported) {
+  Store store = create();
+  const std::string name = store.create_run(example_run(), {});
+  const RunRecord run = store.load_run(name);
+  NumericsRecord n = example_numerics();
+  store.add_numerics(run.row, n);
+  n.kl_mean = 0.02;
+  store.add_numerics(run.row, n);
+  EXPECT_THAT(store.load_numerics(run.row), ::testing::ElementsAre(n));
+  n.text_sha256[0] = 'b';
+  store.add_numerics(run.row, n);
+  EXPECT_EQ(store.load_numerics(run.row).size(), 2U);
+  Store target = Store::open(folder_.path() / "other.db", OpenMode::kCreate);
+  target.import_from(file());
+  EXPECT_EQ(target.load_numerics(target.load_run(name).row), store.load_numerics(run.row));
+  store.delete_run(run.row);
+  EXPECT_TRUE(store.load_numerics(run.row).empty());
+}
+
+/// As a program that knew version 1 alone left it.
+void make_version_one(const std::filesystem::path& file) {
+  SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
+  db.exec(
+      "DROP VIEW v_numerics; DROP TABLE numerics_layer; DROP TABLE numerics;"
+      "DELETE FROM schema_history WHERE version=2; PRAGMA user_version=1");
+}
+
+TEST_F(StoreTest, AStoreOfVersionOneIsReadAsItIsAndMigratedWhenItIsWritten) {
+  const std::string name = make_finished();
+  make_version_one(file());
+  {
+    const Store store = Store::open(file(), OpenMode::kReadOnly);
+    EXPECT_TRUE(store.load_numerics(store.load_run(name).row).empty());
+  }
+  Store store = Store::open(file(), OpenMode::kReadWrite);
+  const RunRecord run = store.load_run(name);
+  EXPECT_TRUE(std::filesystem::exists(file().string() + ".v1.backup"));
+  EXPECT_EQ(all_samples(store, store.load_tasks(run.row)[0].row).size(), 3U);
+  store.add_numerics(run.row, example_numerics());
+  EXPECT_THAT(store.load_numerics(run.row), ::testing::ElementsAre(example_numerics()));
 }
 
 }  // namespace

@@ -100,5 +100,28 @@ TEST_F(SuiteFile, DigestIgnoresCommentsAndOrderOfKeys) {
   EXPECT_EQ(load_suite(a).sha256, load_suite(b).sha256);
 }
 
+TEST_F(SuiteFile, OverridesAndNumericsAreReadAndMisspeltOnesAreNamed) {
+  const std::string tasks = R"("tasks": [ ")" + task_name() + R"(" ] })";
+  const auto path = write("s.jsonc", R"({ "assay_suite": 1, "name": "n", "model": "m",
+    "settings": [ { "precision": "fp8", "overrides": { "lm_head": "bf16", "*.down_proj":
+    "w8a16-fp8" } } ], "engine": { "calibrate": "t.txt" },
+    "numerics": { "text": "t.txt", "tokens": 64 }, )" +
+                                         tasks);
+  const Suite suite = load_suite(path);
+  EXPECT_EQ(setting_name(suite.models[0].settings[0]), "fp8[lm_head=bf16,*.down_proj=w8a16-fp8]");
+  ASSERT_TRUE(suite.numerics.has_value());
+  EXPECT_EQ(suite.numerics->tokens, 64);
+  EXPECT_EQ(suite.numerics->text, folder_.path() / "t.txt");
+  EXPECT_EQ(suite.engine.calibrate, (folder_.path() / "t.txt").string());
+  const std::string begin = R"({ "assay_suite": 1, "name": "n", "model": "m", )";
+  EXPECT_NE(error_of(begin + R"("settings": [ { "precision": "fp8", "overrides": { "lm_head":
+      "bf17" } } ], )" +
+                     tasks)
+                .find("bf17"),
+            std::string::npos);
+  EXPECT_NE(error_of(begin + R"("numerics": { "texts": "t.txt" }, )" + tasks).find("text"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace assay::suites

@@ -11,6 +11,7 @@
 #include "engine/cuda/library_gemm.h"
 #include "engine/cuda/step_plan.h"
 #include "engine/shapes.h"
+#include "engine/weight_sources.h"
 #include "tests/support/shared_data.h"
 
 namespace assay::engine {
@@ -130,13 +131,14 @@ TEST(MemoryPlan, SeventyBillionParametersFitOneH200InFp8AndNotAnEightyGigabyteCa
   constexpr std::int64_t kGiB = std::int64_t{1} << 30;
   const CudaOptions options{.max_batch = 256, .context = 2048};
   const CudaPlan plan =
-      divide_memory(config, find_setting("fp8"), KvType::kFp8, options, 139 * kGiB);
+      divide_memory(config, DummyWeights(), find_setting("fp8"), KvType::kFp8, options, 139 * kGiB);
   // ENGINE_NOTES 9.1: 72.66 GB of weights, 160 KiB a token.
   EXPECT_NEAR(static_cast<double>(plan.weight_bytes), 72.66e9, 0.2e9);
   EXPECT_NEAR(static_cast<double>(plan.page_bytes) / 64, 160 * 1024, 6000);
   EXPECT_GT(plan.pages * 64, 300000);
-  const std::string message = test::error_message(
-      [&] { divide_memory(config, find_setting("bf16"), KvType::kBf16, options, 79 * kGiB); });
+  const std::string message = test::error_message([&] {
+    divide_memory(config, DummyWeights(), find_setting("bf16"), KvType::kBf16, options, 79 * kGiB);
+  });
   EXPECT_NE(message.find("GiB for weights in bf16"), std::string::npos) << message;
   EXPECT_EQ(message.find('\n'), std::string::npos);
 }

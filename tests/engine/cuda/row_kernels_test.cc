@@ -61,7 +61,8 @@ struct Target {
         .scale = quantize ? host_scale.data() + static_cast<std::ptrdiff_t>(r) * shards : nullptr,
         .shards = shards,
         .shard_used = used,
-        .shard_k = padded};
+        .shard_k = padded,
+        .type = quantize ? ActivationType::kE4m3Token : ActivationType::kBf16};
   }
   void expect_equal() const {
     const std::vector<std::uint8_t> bytes = device.values();

@@ -171,9 +171,16 @@ TEST(WholeModelCuda, ExactKernelsGiveTheBitsOfTheCpuBackend) {
                {"bf16", KvType::kFp8},
                {"fp8", KvType::kFp8},
                {"fp8-tensor", KvType::kBf16},
-               {"w8a16-fp8", KvType::kFp8}};
+               {"w8a16-fp8", KvType::kFp8},
+               // Groups whose boundaries lie inside parts of 8 and 22 inputs.
+               {"fp8-block", KvType::kBf16},
+               {"int8", KvType::kFp8},
+               {"int4-g128", KvType::kBf16},
+               {"nvfp4", KvType::kBf16},
+               {"mxfp4", KvType::kBf16},
+               {"fp8[lm_head=fp8-block,layers.0.*=int4-g128,*.down_proj=bf16]", KvType::kBf16}};
   for (const auto& [name, kv] : cases) {
-    const PrecisionSetting& setting = find_setting(name);
+    const PrecisionSetting setting = find_setting(name);
     expect_same(on_cuda(config, setting, kv, all, {"exact", "exact"}),
                 on_cpu(config, setting, kv, all), name);
   }
@@ -220,13 +227,13 @@ TEST(WholeModelCuda, TensorCoresAgreeWithTheCpuAndResultsDoNotDependOnTheBatch) 
     // sums of 13 fraction bits (2^-12 of their size) move one activation in some hundred across a
     // boundary between E4M3 codes, which are 2^-4 apart, and 136 inputs do not average that out.
     double tolerance = 8e-3;
-  } cases[] = {{"bf16", KvType::kBf16, "mma"},
-               {"fp8", KvType::kFp8, "mma"},
-               {"bf16", KvType::kFp8, "wgmma"},
+  } cases[] = {{"bf16", KvType::kBf16, "mma"},      {"fp8", KvType::kFp8, "mma"},
+               {"fp8-block", KvType::kBf16, "mma"}, {"int8", KvType::kBf16, "mma", 5e-2},
+               {"int4-g128", KvType::kBf16, "mma"}, {"bf16", KvType::kFp8, "wgmma"},
                {"fp8", KvType::kFp8, "wgmma", 5e-2}};
   for (const auto& [name, kv, gemm, tolerance] : cases) {
     if (std::string_view(gemm) == "wgmma" && use_device(0).capability != 90) continue;
-    const PrecisionSetting& setting = find_setting(name);
+    const PrecisionSetting setting = find_setting(name);
     const Answers together = on_cuda(config, setting, kv, all, {gemm, "tensor"});
     const double difference = largest_difference(together, on_cpu(config, setting, kv, all), all);
     fmt::print("{} {}: largest difference of a log-probability {:.2e}\n", name, gemm, difference);

@@ -13,11 +13,14 @@ namespace {
 struct Shape {
   WeightType type;
   std::int64_t rows, shards, shard_used, tokens;
+  std::int64_t group = 0, first_input = 0;
+  ActivationType activations = ActivationType::kBf16;
 };
 
 void PrintTo(const Shape& s, std::ostream* out) {
-  *out << (s.type == WeightType::kBf16 ? "bf16 " : "e4m3 ") << s.rows << "x" << s.shards << "*"
-       << s.shard_used << ", " << s.tokens << " tokens";
+  constexpr const char* kNames[] = {"bf16 ", "e4m3 ", "int8 ", "int4 ", "e2m1 "};
+  *out << kNames[static_cast<int>(s.type)] << s.rows << "x" << s.shards << "*" << s.shard_used
+       << " group " << s.group << " from " << s.first_input << ", " << s.tokens << " tokens";
 }
 
 struct Problem {
@@ -28,12 +31,43 @@ struct Problem {
 
 float uniform(SplitMix64& random) { return static_cast<float>(random.uniform() * 2 - 1); }
 
+/// A code of the type, of all that it has.
+float random_code(WeightType type, SplitMix64& random) {
+  const auto bits = static_cast<std::uint8_t>(random());
+  if (type == WeightType::kInt8) return static_cast<float>(static_cast<std::int8_t>(bits));
+  if (type == WeightType::kInt4) return static_cast<float>(bits & 15U);
+  if (type == WeightType::kE2m1) return e2m1_to_float(bits & 15U);
+  return e4m3_to_float((bits & 0x7FU) == 0x7F ? std::uint8_t{0} : bits);
+}
+
+void fill_codes(PackedMatrix& w, const Shape& s, SplitMix64& random) {
+  if (s.group > 0) set_groups(w, s.group, s.first_input);
+  std::vector<float> codes(static_cast<std::size_t>(w.inputs()));
+  const auto groups = s.group == 0 ? 0U : static_cast<std::size_t>(w.inputs() / s.group + 2);
+  std::vector<float> scales(groups);
+  std::vector<std::uint8_t> zeros(groups);
+  for (std::int64_t n = 0; n < s.rows; ++n) {
+    for (float& code : codes) code = random_code(s.type, random);
+    for (float& scale : scales) {
+      // Scales of E2M1 are such that products are BF16 values.
+      scale = s.type == WeightType::kE2m1 ? e4m3_to_float(static_cast<e4m3>(8 + random.below(100)))
+                                          : 1 + 0.5F * uniform(random);
+    }
+    for (std::uint8_t& zero : zeros) zero = static_cast<std::uint8_t>(random.below(16));
+    pack_codes(cpu_kernels(), w, n,
+               {.codes = codes, .group_scale = scales, .zero_points = zeros, .row_scale = 0.01F});
+  }
+}
+
 Problem make_problem(const Shape& s, std::uint64_t seed) {
   SplitMix64 random(seed);
   Problem p;
   p.w = make_packed_matrix(s.type, s.rows, s.shards, s.shard_used);
+  p.w.activations = s.activations;
+  const bool plain = s.group == 0 && (s.type == WeightType::kBf16 || s.type == WeightType::kE4m3);
+  if (!plain) fill_codes(p.w, s, random);
   std::vector<float> row(static_cast<std::size_t>(p.w.inputs()));
-  for (std::int64_t n = 0; n < s.rows; ++n) {
+  for (std::int64_t n = 0; plain && n < s.rows; ++n) {
     for (float& value : row) value = uniform(random);
     pack_row(cpu_kernels(), p.w, n, row, 1.0F / 448 * (1 + 0.25F * uniform(random)));
   }
@@ -41,9 +75,12 @@ Problem make_problem(const Shape& s, std::uint64_t seed) {
   for (std::int64_t m = 0; m < s.tokens; ++m) {
     for (std::int64_t i = 0; i < p.w.inputs(); ++i) {
       const std::int64_t k = i / s.shard_used * p.w.shard_k + i % s.shard_used;
-      p.a[static_cast<std::size_t>(m * p.w.padded_inputs() + k)] = float_to_bf16(uniform(random));
+      const float x =
+          is_int8(s.activations) ? std::nearbyint(127 * uniform(random)) : uniform(random);
+      p.a[static_cast<std::size_t>(m * p.w.padded_inputs() + k)] = float_to_bf16(x);
     }
-    for (std::int64_t i = 0; i < s.shards; ++i) p.a_scale.push_back(1 + 0.5F * uniform(random));
+    for (std::int64_t i = 0; i < p.w.input_scales(); ++i)
+      p.a_scale.push_back(1 + 0.5F * uniform(random));
   }
   return p;
 }
@@ -75,12 +112,43 @@ const Shape kShapes[] = {
     {kF, 192, 8, 128, 1}, {kF, 64, 1, 256, 8},
 };
 
+constexpr WeightType kI8 = WeightType::kInt8;
+constexpr WeightType kI4 = WeightType::kInt4;
+constexpr WeightType k4 = WeightType::kE2m1;
+constexpr ActivationType kBlocks = ActivationType::kE4m3Group;
+constexpr ActivationType kInt = ActivationType::kInt8Token;
+// Groups that end inside a shard, a block, a chain and a pair; parts that begin inside a group.
+const Shape kGrouped[] = {
+    {kI8, 1, 1, 1, 1, 0, 0, kInt},
+    {kI8, 70, 8, 22, 7, 0, 0, kInt},
+    {kI8, 64, 1, 4000, 3, 0, 0, kInt},
+    {kI8, 65, 2, 130, 129},
+    {kI8, 64, 1, 256, 2, 128, 0},
+    {kF, 64, 1, 256, 1, 128, 0, kBlocks},
+    {kF, 130, 8, 80, 9, 128, 0, kBlocks},
+    {kF, 70, 8, 22, 127, 128, 0, kBlocks},
+    {kF, 65, 4, 80, 3, 128, 320, kBlocks},
+    {kF, 64, 1, 300, 4, 48, 0},
+    {kI4, 1, 1, 1, 1, 128, 0},
+    {kI4, 64, 1, 256, 1, 128, 0},
+    {kI4, 130, 8, 80, 7, 128, 0},
+    {kI4, 65, 2, 33, 2, 32, 66},
+    {kI4, 64, 1, 300, 129, 31, 0},
+    {k4, 1, 1, 1, 1, 16, 0},
+    {k4, 64, 1, 256, 1, 16, 0},
+    {k4, 130, 8, 80, 7, 32, 0},
+    {k4, 65, 8, 13, 3, 16, 0},
+    {k4, 70, 2, 33, 129, 32, 66},
+};
+
 class GemmTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(GemmTest, EqualsTheReferenceBitForBitOnOddShapes) {
   const FlushSubnormals flush;
   CpuContext context(cpu_kernels(GetParam()), 2, gemm_scratch_floats());
-  for (const Shape& shape : kShapes) {
+  std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
+  shapes.insert(shapes.end(), std::begin(kGrouped), std::end(kGrouped));
+  for (const Shape& shape : shapes) {
     const Problem p = make_problem(shape, 7);
     for (const bool finish : {true, false}) {
       const std::vector<float> expected = run(p, shape, nullptr, finish);
@@ -99,9 +167,12 @@ TEST_P(GemmTest, EqualsTheReferenceBitForBitOnOddShapes) {
 TEST_P(GemmTest, ARowDoesNotDependOnTheOthersOfItsBatch) {
   const FlushSubnormals flush;
   CpuContext context(cpu_kernels(GetParam()), 1, gemm_scratch_floats());
-  for (const WeightType type : {kB, kF}) {
-    const Shape many{type, 96, 8, 128, 131};
+  for (const Shape& many :
+       {Shape{kB, 96, 8, 128, 131}, Shape{kF, 96, 8, 128, 131},
+        Shape{kI8, 96, 8, 128, 131, 0, 0, kInt}, Shape{kF, 96, 8, 80, 131, 128, 0, kBlocks},
+        Shape{kI4, 96, 8, 80, 131, 128}, Shape{k4, 96, 8, 80, 131, 16}}) {
     Problem p = make_problem(many, 11);
+    const auto scales = static_cast<std::size_t>(p.w.input_scales());
     const std::vector<float> all = run(p, many, &context);
     for (const std::int64_t m : {0, 1, 64, 125, 126, 130}) {
       Shape one = many;
@@ -109,7 +180,8 @@ TEST_P(GemmTest, ARowDoesNotDependOnTheOthersOfItsBatch) {
       Problem single = make_problem(one, 11);
       std::memcpy(single.a.data(), p.a.data() + m * p.w.padded_inputs(),
                   single.a.size() * sizeof(bf16));
-      std::memcpy(single.a_scale.data(), p.a_scale.data() + m * 8, 8 * sizeof(float));
+      std::memcpy(single.a_scale.data(), p.a_scale.data() + static_cast<std::size_t>(m) * scales,
+                  scales * sizeof(float));
       std::swap(single.w, p.w);
       const std::vector<float> alone = run(single, one, &context);
       std::swap(single.w, p.w);

@@ -186,6 +186,23 @@ TEST(Load, ErrorsAndSilenceAreCountedAndNotAveraged) {
   EXPECT_DOUBLE_EQ(value(figures, "slo_attainment"), 0.89);
 }
 
+// The slot of a failed request goes to the next one when the failure is known, not before.
+TEST(Load, AnErrorEndsWhenItIsKnown) {
+  VirtualTime time;
+  ScriptedSession session(time, {.script =
+                                     [](std::int64_t) {
+                                       return TokenScript{{10 * kMs, 1}};
+                                     },
+                                 .fails = [](std::int64_t number) { return number % 2 == 1; }});
+  const LoadResult result = run_load(session, request_of, {.concurrency = 1, .requests = 20}, time);
+  for (std::size_t i = 1; i < result.requests.size(); ++i) {
+    EXPECT_EQ(result.requests[i].scheduled_ns, result.requests[i - 1].ended_ns);
+    EXPECT_EQ(result.requests[i].ended_ns - result.requests[i].sent_ns, 10 * kMs);
+  }
+  const Figures figures = figures_of(result.requests, {result.begin_ns, result.end_ns}, {});
+  EXPECT_DOUBLE_EQ(value(figures, "mean_concurrency"), 1);
+}
+
 TEST(Load, ASignalEndsIt) {
   VirtualTime time;
   ScriptedSession session(time, {.script = [](std::int64_t) {

@@ -113,6 +113,7 @@ class ScriptedSession : public engine::Session {
     if (server_.fails && server_.fails(job.number)) {
       completion.finish_reason = engine::FinishReason::kError;
       completion.error = "scripted failure";
+      completion.times.last_ns = time_.now_ns();
     }
     completion.prompt_ids = job.request.prompt.ids;
     for (const auto& [offset, tokens] : script) {

@@ -1,0 +1,73 @@
+// What the subcommands of `assay bench` share: options, an open session with its machine, and the
+// way of results into the store and onto the screen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "engine/session.h"
+#include "suites/bench/record.h"
+#include "suites/bench/target.h"
+
+namespace assay::cli {
+
+struct BenchArguments {
+  engine::EngineOptions engine;
+  std::string db;
+  std::string label;
+  std::string branch;
+  std::string revision;
+  std::int64_t reps = 5;
+  double allowed_noise = 0.15;  // of a core
+  bool bounds = true;
+  bool quiet = false;
+  bool json = false;
+};
+
+/// --db, --label, --branch, --revision, --reps, --allowed-noise, --json.
+void add_bench_options(CLI::App& command, BenchArguments& a);
+
+/// An open model and its machine. `target` refers to the other members.
+class BenchModel {
+ public:
+  explicit BenchModel(const BenchArguments& a);
+  [[nodiscard]] const suites::BenchTarget& target() const { return target_; }
+  [[nodiscard]] engine::Session& session() const { return *session_; }
+  /// Whether requests go to a server: its work on this machine is not interference then.
+  [[nodiscard]] bool remote() const { return remote_; }
+
+ private:
+  bool remote_;
+  std::unique_ptr<engine::Session> session_;
+  suites::SteadyLoadClock clock_;
+  suites::BenchTarget target_;
+};
+
+/// "run:NAME" takes the lengths of a stored run, anything else is a file.
+std::vector<suites::RequestLength> lengths_from(const std::string& source, const std::string& db);
+
+suites::MeasureOptions measure_options(const BenchArguments& a, bool remote);
+
+/// A run of the model named `suite`, from the arguments.
+suites::BenchRun bench_run(const BenchArguments& a, const BenchModel& model,
+                           const std::string& suite, Json definition);
+
+/// Stores, prints, and gives the exit code.
+ExitCode finish_bench(const BenchArguments& a, const suites::BenchRun& run,
+                      suites::Measured measured);
+
+/// Of every case, its headline figures with their intervals.
+void print_cases(const std::vector<store::BenchCaseRecord>& cases);
+
+// The subcommands, each in its own file.
+void add_bench_latency(CLI::App& bench, Chosen& chosen);
+void add_bench_throughput(CLI::App& bench, Chosen& chosen);
+void add_bench_serve(CLI::App& bench, Chosen& chosen);
+void add_bench_kernels(CLI::App& bench, Chosen& chosen);
+void add_bench_exchange(CLI::App& bench, Chosen& chosen);
+
+}  // namespace assay::cli

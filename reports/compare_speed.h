@@ -1,0 +1,43 @@
+// Stored measurements of speed of two runs, case by case. Pure but for the store.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace assay::reports {
+
+/// Values of a metric over the valid repetitions of a case, in their order.
+std::vector<double> speed_values(const store::BenchCaseRecord& bench, const std::string& metric);
+/// REQUIRES: not empty.
+double median_of(std::vector<double> values);
+
+struct SpeedComparison {
+  std::string name;    // of the case
+  std::string metric;  // unit last
+  std::int64_t baseline_reps = 0;
+  std::int64_t candidate_reps = 0;
+  double baseline = 0;  // medians
+  double candidate = 0;
+  double change = 0;              // relative, candidate to baseline
+  bool higher_is_better = false;  // of the metric
+  double p = 1;                   // two-sided rank test on repetitions
+  double p_adjusted = 1;          // Holm over all of them
+  bool same_machine = true;       // equal machine classes: else the change says little
+};
+
+/// Metrics that are compared unless one is asked for by name: what people look at first.
+struct HeadlineMetric {
+  const char* name;
+  bool higher_is_better;
+};
+std::vector<HeadlineMetric> headline_metrics();
+
+/// Every case that both runs have with equal parameters, headline metrics alone.
+std::vector<SpeedComparison> compare_speeds(const store::Store& store,
+                                            const store::RunRecord& baseline,
+                                            const store::RunRecord& candidate);
+
+}  // namespace assay::reports

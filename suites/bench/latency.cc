@@ -1,0 +1,83 @@
+#include "suites/bench/latency.h"
+
+#include <fmt/format.h>
+
+#include "suites/bench/bound.h"
+#include "suites/interrupt.h"
+
+namespace assay::suites {
+namespace {
+
+/// Bounds of the first token and of a step, and how much of them was reached at the median.
+void add_bounds(const BenchTarget& target, std::int64_t batch, const RequestLength& length,
+                Figures& figures) {
+  const auto cost = step_cost(target.session->info());
+  if (!cost || !target.roofline) return;
+  const double first = 1e3 * least_first_token_s(*cost, *target.roofline, batch, length.input);
+  const double step = 1e3 * least_step_s(*cost, *target.roofline, batch);
+  const auto ttft = value_of(figures, "ttft_ms_p50");
+  const auto tpot = value_of(figures, "tpot_ms_p50");
+  figures.values.emplace_back("ttft_bound_ms", first);
+  if (ttft && *ttft > 0) figures.values.emplace_back("ttft_share_of_bound", first / *ttft);
+  if (!tpot || *tpot <= 0) return;
+  figures.values.emplace_back("tpot_bound_ms", step);
+  figures.values.emplace_back("tpot_share_of_bound", step / *tpot);
+}
+
+RepOutcome measure(const BenchTarget& target, const std::string& name, std::int64_t batch,
+                   const RequestLength& length, std::int64_t iterations, std::int64_t rep) {
+  std::vector<RequestTiming> all;
+  Window window;
+  for (std::int64_t i = 0; i < iterations && !interrupted(); ++i) {
+    const Workload workload = workload_for(target, {length}, name, rep * iterations + i);
+    LoadResult load =
+        run_workload(target, workload, {.arrivals = Arrivals::kBurst, .requests = batch});
+    if (i == 0) window.begin_ns = load.begin_ns;
+    window.end_ns = load.end_ns;
+    for (RequestTiming& request : load.requests) all.push_back(std::move(request));
+  }
+  RepOutcome out;
+  if (window.end_ns <= window.begin_ns) return out;
+  Figures figures = figures_of(all, window, {});
+  add_bounds(target, batch, length, figures);
+  out.duration_ns = window.end_ns - window.begin_ns;
+  for (const RequestTiming& request : all) out.output_tokens += request.output_tokens;
+  out.values = std::move(figures.values);
+  out.detail.set("within_run", std::move(figures.within_run));
+  out.detail.set("requests", figures.requests);
+  if (figures.errors > 0) {
+    out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<BenchCase> latency_cases(const BenchTarget& target, const LatencyOptions& options) {
+  std::vector<BenchCase> out;
+  for (const std::int64_t batch : options.batches) {
+    for (const std::int64_t input : options.inputs) {
+      for (const std::int64_t output : options.outputs) {
+        const RequestLength length{.input = input, .output = output};
+        BenchCase bench;
+        bench.name = fmt::format("latency/batch:{}/in:{}/out:{}", batch, input, output);
+        bench.kind = "latency";
+        bench.params = Json::Object{{"batch", batch},
+                                    {"input", input},
+                                    {"output", output},
+                                    {"iterations", options.iterations}};
+        bench.warm_up = [&target, name = bench.name, length, batch, budget = options.warm_up_s] {
+          return warm_up_bursts(target, name, {length}, batch, budget);
+        };
+        bench.measure = [&target, name = bench.name, length, batch,
+                         iterations = options.iterations](std::int64_t rep) {
+          return measure(target, name, batch, length, iterations, rep);
+        };
+        out.push_back(std::move(bench));
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace assay::suites

@@ -1,0 +1,163 @@
+#include "suites/bench/measure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/special_functions.h"
+#include "store/store.h"
+#include "suites/interrupt.h"
+
+namespace assay::suites {
+namespace {
+
+constexpr double kLargeSpread = 0.05;  // of a headline metric between repetitions
+
+void add_energy(const Interference& seen, RepOutcome& rep) {
+  if (!seen.energy_j) return;
+  rep.values.emplace_back("energy_j", *seen.energy_j);
+  if (rep.output_tokens == 0 || *seen.energy_j <= 0) return;
+  const auto tokens = static_cast<double>(rep.output_tokens);
+  rep.values.emplace_back("energy_j_per_output_token", *seen.energy_j / tokens);
+  rep.values.emplace_back("output_tokens_per_j", tokens / *seen.energy_j);
+}
+
+class Measuring {
+ public:
+  Measuring(const std::vector<BenchCase>& cases, const MeasureOptions& options)
+      : cases_(cases), options_(options), warm_ups_(cases.size()) {
+    for (const BenchCase& bench : cases) {
+      out_.cases.push_back({.name = bench.name, .kind = bench.kind, .params = bench.params});
+    }
+  }
+
+  Measured run() {
+    for (std::int64_t rep = 0; rep < options_.reps && !interrupted(); ++rep) {
+      for (std::size_t i = 0; i < cases_.size() && !interrupted(); ++i) {
+        repetition(rep % 2 == 0 ? i : cases_.size() - 1 - i, rep);
+      }
+    }
+    out_.interrupted = interrupted();
+    std::erase_if(out_.cases, [](const auto& bench) { return bench.reps.empty(); });
+    remark_on_invalid();
+    remark_on_spread();
+    return std::move(out_);
+  }
+
+ private:
+  void repetition(std::size_t index, std::int64_t rep) {
+    const BenchCase& bench = cases_[index];
+    if (rep == 0 && bench.warm_up) warm_ups_[index] = bench.warm_up();
+    if (interrupted()) return;
+    store::BenchRepRecord record{.number = rep, .order_index = order_++};
+    record.started_at = store::utc_now();
+    telemetry_.begin();
+    RepOutcome outcome = bench.measure(rep);
+    if (interrupted()) return;  // cut short: no measurement
+    const Interference seen = telemetry_.end();
+    add_energy(seen, outcome);
+    if (seen.energy_j) out_.energy_j = out_.energy_j.value_or(0) + *seen.energy_j;
+    if (const auto bytes = telemetry_.gpu_memory_bytes()) {
+      outcome.values.emplace_back("gpu_memory_bytes", static_cast<double>(*bytes));
+    }
+    const std::string noise = noise_of(seen, options_.noise);
+    if (outcome.invalid_reason.empty()) outcome.invalid_reason = noise;
+    record.duration_ns = outcome.duration_ns;
+    record.invalid_reason = std::move(outcome.invalid_reason);
+    record.detail = std::move(outcome.detail);
+    record.detail.set("machine", seen.to_json());
+    if (rep == 0 && !warm_ups_[index].is_null()) record.detail.set("warm_up", warm_ups_[index]);
+    record.values = std::move(outcome.values);
+    report(bench, record);
+    out_.cases[index].reps.push_back(std::move(record));
+  }
+
+  void report(const BenchCase& bench, const store::BenchRepRecord& record) const {
+    if (!options_.progress) return;
+    options_.progress(fmt::format("{}, repetition {} of {}: {:.1f} s{}", bench.name,
+                                  record.number + 1, options_.reps,
+                                  static_cast<double>(record.duration_ns) / 1e9,
+                                  record.invalid_reason.empty() ? "" : ", noisy"));
+  }
+
+  /// One line a case: how many, and why the first of them.
+  void remark_on_invalid() {
+    for (const store::BenchCaseRecord& bench : out_.cases) {
+      const auto invalid = [](const auto& rep) { return !rep.invalid_reason.empty(); };
+      const auto first = std::find_if(bench.reps.begin(), bench.reps.end(), invalid);
+      if (first == bench.reps.end()) continue;
+      out_.remarks.push_back(
+          fmt::format("{}: {} of {} repetitions left out: {}", bench.name,
+                      std::count_if(bench.reps.begin(), bench.reps.end(), invalid),
+                      bench.reps.size(), first->invalid_reason));
+    }
+  }
+
+  void remark_on_spread() {
+    for (const store::BenchCaseRecord& bench : out_.cases) {
+      for (const CaseFigure& figure : figures_of(bench)) {
+        const bool headline = figure.metric == "output_tokens_per_s" ||
+                              figure.metric == "tpot_ms_p50" || figure.metric == "time_ns";
+        if (!headline || figure.spread <= kLargeSpread) continue;
+        out_.remarks.push_back(
+            fmt::format("{}: {} differs by {:.1f} % between repetitions; the machine was not quiet",
+                        bench.name, figure.metric, 100 * figure.spread));
+      }
+    }
+  }
+
+  const std::vector<BenchCase>& cases_;
+  const MeasureOptions& options_;
+  std::vector<Json> warm_ups_;
+  Telemetry telemetry_;
+  std::int64_t order_ = 0;
+  Measured out_;
+};
+
+CaseFigure summary(const std::string& metric, std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  CaseFigure out{.metric = metric, .reps = std::ssize(values)};
+  const auto n = static_cast<double>(values.size());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  out.mean = out.low = out.high = sum / n;
+  const std::size_t half = values.size() / 2;
+  out.median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+  if (values.size() < 2) return out;
+  double squares = 0;
+  for (const double value : values) squares += (value - out.mean) * (value - out.mean);
+  const double deviation = std::sqrt(squares / (n - 1));
+  const double half_width = t_quantile(0.975, n - 1) * deviation / std::sqrt(n);
+  out.low -= half_width;
+  out.high += half_width;
+  if (out.mean != 0) out.spread = deviation / std::abs(out.mean);
+  return out;
+}
+
+}  // namespace
+
+Measured measure_cases(const std::vector<BenchCase>& cases, const MeasureOptions& options) {
+  return Measuring(cases, options).run();
+}
+
+std::vector<CaseFigure> figures_of(const store::BenchCaseRecord& bench) {
+  std::vector<std::pair<std::string, std::vector<double>>> columns;  // in order of appearance
+  for (const store::BenchRepRecord& rep : bench.reps) {
+    if (rep.warmup || !rep.invalid_reason.empty()) continue;
+    for (const auto& [metric, value] : rep.values) {
+      const auto found = std::find_if(columns.begin(), columns.end(),
+                                      [&](const auto& column) { return column.first == metric; });
+      if (found == columns.end()) {
+        columns.push_back({metric, {value}});
+      } else {
+        found->second.push_back(value);
+      }
+    }
+  }
+  std::vector<CaseFigure> out;
+  for (auto& [metric, values] : columns) out.push_back(summary(metric, std::move(values)));
+  return out;
+}
+
+}  // namespace assay::suites

@@ -1,0 +1,62 @@
+// Runs benchmark cases: repetitions in an order that spreads drift over all cases (forward,
+// backward, forward ...), the machine watched, everything as rows of the store.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "store/records.h"
+#include "suites/bench/telemetry.h"
+
+namespace assay::suites {
+
+struct RepOutcome {
+  std::vector<std::pair<std::string, double>> values;  // unit in the name
+  Json detail;                                         // object
+  std::int64_t duration_ns = 0;                        // of what was measured
+  std::int64_t output_tokens = 0;                      // of all requests, for energy; 0: none
+  std::string invalid_reason;                          // "" when valid
+};
+
+struct BenchCase {
+  std::string name;  // "latency/batch:1/in:128/out:32"
+  std::string kind;  // "latency", "throughput", "serve", "kernels"
+  Json params;       // what decides the figures: runs are compared only where they are equal
+  std::function<Json()> warm_up;                        // before the first repetition; what it took
+  std::function<RepOutcome(std::int64_t rep)> measure;  // rep from 0
+};
+
+struct MeasureOptions {
+  std::int64_t reps = 5;
+  NoiseLimits noise;
+  std::function<void(const std::string& line)> progress;  // may be empty
+};
+
+struct Measured {
+  std::vector<store::BenchCaseRecord> cases;
+  std::optional<double> energy_j;    // over all repetitions; nothing when it is not readable
+  std::vector<std::string> remarks;  // noise and spread, a line each
+  bool interrupted = false;
+};
+
+/// After a signal what is finished is returned. Throws: what a case throws.
+Measured measure_cases(const std::vector<BenchCase>& cases, const MeasureOptions& options);
+
+/// A metric over the valid repetitions of a case: mean with a 95 % t interval, the only kind of
+/// interval that speaks of other runs.
+struct CaseFigure {
+  std::string metric;
+  std::int64_t reps = 0;
+  double mean = 0;
+  double median = 0;
+  double low = 0;  // equal to `mean` with one repetition, which has no interval
+  double high = 0;
+  double spread = 0;  // standard deviation over mean; 0 with one repetition
+};
+std::vector<CaseFigure> figures_of(const store::BenchCaseRecord& bench);
+
+}  // namespace assay::suites

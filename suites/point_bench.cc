@@ -1,0 +1,49 @@
+#include "suites/point_bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/parallel/thread_team.h"
+#include "suites/bench/record.h"
+#include "suites/interrupt.h"
+
+namespace assay::suites {
+namespace {
+
+std::optional<engine::Roofline> roofline_of(const store::RunRecord& run) {
+  if (run.device == "cuda") return engine::measure_gpu_roofline();
+  if (run.device != "cpu") return std::nullopt;  // a server's machine is not this one
+  const Json* threads = run.engine.find("threads");
+  const std::int64_t given = threads != nullptr && threads->is_int() ? threads->as_int() : 0;
+  return engine::measure_cpu_roofline(given > 0 ? static_cast<int>(given) : engine::usable_cores());
+}
+
+}  // namespace
+
+void bench_point(store::Store& store, const store::RunRecord& run, engine::Session& session,
+                 const SuiteBench& bench) {
+  SteadyLoadClock clock;
+  const BenchTarget target{
+      .session = &session, .clock = &clock, .roofline = roofline_of(run), .seed = run.seed};
+  MeasureOptions options{.reps = bench.reps};
+  options.noise.foreign_cores = bench.allowed_noise;
+  options.noise.foreign_counts = run.device == "cpu" || run.device == "cuda";
+  options.progress = [](const std::string& line) { log_info("{}", line); };
+  Measured measured = measure_cases(suite_cases(target, bench), options);
+  if (measured.interrupted) {
+    throw Error(interrupt_kind(),
+                fmt::format("run {} was interrupted while its speed was measured; the same "
+                            "command measures it again",
+                            run.name));
+  }
+  for (const std::string& remark : measured.remarks) log_warning("{}", remark);
+  if (target.roofline) {
+    measured.cases.insert(measured.cases.begin(), roofline_case(*target.roofline));
+  }
+  store.add_bench(run.row, measured.cases);
+}
+
+}  // namespace assay::suites
