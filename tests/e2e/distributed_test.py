@@ -23,6 +23,7 @@ SEED = int(os.environ.get("ASSAY_TEST_SEED", "20261126"))
 KILLS = int(os.environ.get("ASSAY_TEST_KILLS", "8"))
 SECONDS = 20  # in which a job has to end after a loss; it takes far less on a quiet machine
 PATIENCE = 300
+MOST_DELAY = 10  # seconds before a kill, also where the machine is slow
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith(("ASSAY_", "SLURM_", "OMPI_", "PMI", "MASTER_", "RANK", "WORLD_"))}
 
@@ -145,7 +146,7 @@ class Job(unittest.TestCase):
 
     def long_suite(self):
         """Some seconds of work, nearly all of it generation."""
-        return self.suite(limit=60, tokens=64, repeats=12)
+        return self.suite(limit=60, tokens=64, repeats=4)
 
     def wait_for_samples(self, process, db):
         """Until the run has stored something, or has ended."""
@@ -175,9 +176,9 @@ class Job(unittest.TestCase):
 
 class Launchers(Job):
     def test_several_processes_store_what_one_stores(self):
-        suite = self.suite(settings=("bf16", "fp8"))
+        suite = self.suite(limit=6)
         whole = self.whole(suite)
-        self.assertEqual(len(whole), 2)
+        self.assertEqual(len(whole), 1)
         for launcher in LAUNCHERS:
             for size in (2, 4):
                 db = f"{launcher.__name__}{size}.db"
@@ -188,8 +189,9 @@ class Launchers(Job):
                 self.assertEqual(self.exports(db), whole, db)
 
     def test_two_processes_of_two_ranks_each(self):
-        suite = self.suite()
+        suite = self.suite(limit=4, settings=("bf16", "fp8"))
         whole = self.whole(suite)
+        self.assertEqual(len(whole), 2)
         for result in finish(start(torchrun(2), self.run_arguments(suite, "hybrid.db", "--tp", 4))):
             self.assertEqual(result[0], 0, result)
         self.assertEqual(self.exports("hybrid.db"), whole)
@@ -239,7 +241,7 @@ class Losses(Job):
             victim = chance.randrange(size)
             launcher = chance.choice(LAUNCHERS)
             # The first moments belong to joining and loading; later ones to steps.
-            delay = chance.uniform(0, 1.5 * one_run)
+            delay = min(chance.uniform(0, 1.5 * one_run), MOST_DELAY)
             ranks = [rank | {"ASSAY_JOIN_SECONDS": 8} for rank in launcher(size)]
             # One identity for all sizes, so that each attempt continues the last one.
             processes = start(ranks, self.run_arguments(suite, db, "--tp", 4))
