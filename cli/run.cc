@@ -123,8 +123,8 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
-  add_http_options(command, a.model_name, a.http);
   add_launcher_option(command, a.launcher);
+  add_http_options(command, a.model_name, a.http);
   command.add_flag("--json", a.json, "Print run ids and metrics as one JSON document");
 }
 
@@ -222,8 +222,9 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
     engine.processes = processes;
     return engine::make_generator(engine);
   };
-  options.make_session = [http = a.http](engine::EngineOptions engine) {
+  options.make_session = [http = a.http, processes](engine::EngineOptions engine) {
     engine.http = http;
+    engine.processes = processes;
     return engine::make_session(engine);
   };
   options.measure_numerics = engine::measure_numerics;

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-
 #include "engine/generators/http/http.h"
 #include "engine/generators/local.h"
 #include "engine/generators/replay.h"

@@ -81,6 +81,14 @@ Json without_shard(const Json& inputs) {
   return out;
 }
 
+/// Refuses one that is not finished, and notes its name.
+void begin_shard(RunRecord& run) {
+  if (run.status != RunStatus::kDone && run.status != RunStatus::kIncomplete) {
+    throw_input("shard {} is not finished; its command continues it", shards_of(run).text());
+  }
+  run.notes = kShardNote + run.name;
+}
+
 /// The run here that lacks this shard and has others of the same run.
 const RunRecord* find_target(const RunRecord& shard, const std::vector<RunRecord>& here) {
   const ShardList own = shards_of(shard);
@@ -137,7 +145,7 @@ static void copy_samples(const Store& from, std::int64_t from_task, const Store&
 }
 
 /// One run with all it has. Nothing of it stays when that fails.
-static void copy_run(const Store& from, const RunRecord& run, Store& to) {
+static void copy_run(Store& to, const Store& from, const RunRecord& run) {
   if (!is_plain_name(run.name)) throw_input("a run is named \"{}\"", escaped(run.name, 100));
   const std::vector<RunTaskRecord> tasks = from.load_tasks(run.row);
   const std::int64_t row = to.load_run(to.create_run(run, tasks)).row;
@@ -164,10 +172,7 @@ static void merge_shard(const Store& from, const RunRecord& run, Store& to,
                         const RunRecord& target) {
   const std::vector<RunTaskRecord> tasks = from.load_tasks(run.row);
   const std::vector<RunTaskRecord> own = to.load_tasks(target.row);
-  if (!same_tasks(tasks, own)) {
-    throw_input("{}: run {} has other tasks than the other shards of {}", from.path().string(),
-                run.name, target.name);
-  }
+  if (!same_tasks(tasks, own)) throw_input("its tasks are not those of {}", target.name);
   RunWriter writer(to, target.row, run.machine);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     copy_samples(from, tasks[i].row, to, writer, own[i].row);
@@ -186,17 +191,13 @@ std::vector<std::string> Store::import_from(const std::filesystem::path& other) 
   std::vector<std::string> imported;
   for (RunRecord& run : from.list_runs()) {
     const std::vector<RunRecord> here = list_runs();
-    const bool is_shard = run.inputs.find(kShard) != nullptr;
-    if (is_shard && run.status != RunStatus::kDone && run.status != RunStatus::kIncomplete) {
-      throw_input("{}: run {} (shard {}) is not finished; its command continues it", other.string(),
-                  run.name, escaped(run.inputs.at(kShard).as_string()));
-    }
     if (is_known(run, here)) continue;
-    if (is_shard) run.notes = kShardNote + run.name;
-    const RunRecord* target = is_shard ? find_target(run, here) : nullptr;
     try {
+      const bool is_shard = run.inputs.find(kShard) != nullptr;
+      if (is_shard) begin_shard(run);
+      const RunRecord* target = is_shard ? find_target(run, here) : nullptr;
       if (target == nullptr) {
-        copy_run(from, run, *this);
+        copy_run(*this, from, run);
       } else {
         merge_shard(from, run, *this, *target);
         add_shard(*target, run, from.load_tasks(run.row));

@@ -198,6 +198,7 @@ void announce(const OpenedModel& opened, const EngineOptions& options) {
   load.set("identity", identity(opened));
   load.set("device", options.device);
   load.set("precision", options.precision);
+  load.set("calibrate", options.calibrate);
   load.set("kv", options.kv);
   load.set("calibrate", options.calibrate);
   load.set("tp", options.tp);
@@ -213,6 +214,7 @@ Backend follow_load(ProcessGroup& group, int threads) {
   options.model = load.at("model").as_string();
   options.device = load.at("device").as_string();
   options.precision = load.at("precision").as_string();
+  options.calibrate = load.at("calibrate").as_string();
   options.kv = load.at("kv").as_string();
   options.calibrate = load.at("calibrate").as_string();
   options.tp = static_cast<int>(load.at("tp").as_int());

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/secret.h"
+#include "base/proof.h"
 #include "base/text.h"
 #include "engine/parallel/wire.h"
 

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "engine/parallel/greeting.h"
 #include "engine/parallel/tree_sum.h"
@@ -53,6 +54,7 @@ GroupOptions group_options(const Environment& environment, std::string build) {
     out.token = trim_ascii(std::string_view(text).substr(0, text.find('\n')));
     if (out.token.empty()) throw_input("{}: holds no token in its first line", escaped(*file));
   }
+  keep_secret(out.token);
   out.join = seconds_of(environment, "ASSAY_JOIN_SECONDS", out.join);
   out.answer = seconds_of(environment, "ASSAY_ANSWER_SECONDS", out.answer);
   out.watchdog.silence = seconds_of(environment, "ASSAY_SILENCE_SECONDS", out.watchdog.silence);
