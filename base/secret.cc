@@ -1,12 +1,10 @@
 #include "base/secret.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <mutex>
 #include <vector>
 
-#include "base/check.h"
 #include "base/text.h"
 
 namespace assay {

@@ -200,7 +200,6 @@ void announce(const OpenedModel& opened, const EngineOptions& options) {
   load.set("precision", options.precision);
   load.set("calibrate", options.calibrate);
   load.set("kv", options.kv);
-  load.set("calibrate", options.calibrate);
   load.set("tp", options.tp);
   load.set("max_batch", options.max_batch);
   load.set("max_context", options.max_context);
@@ -216,7 +215,6 @@ Backend follow_load(ProcessGroup& group, int threads) {
   options.precision = load.at("precision").as_string();
   options.calibrate = load.at("calibrate").as_string();
   options.kv = load.at("kv").as_string();
-  options.calibrate = load.at("calibrate").as_string();
   options.tp = static_cast<int>(load.at("tp").as_int());
   options.max_batch = load.at("max_batch").as_int();
   options.max_context = load.at("max_context").as_int();
