@@ -144,9 +144,9 @@ class Job(unittest.TestCase):
         path.write_text(json.dumps(text))
         return path
 
-    def long_suite(self):
-        """Some seconds of work, nearly all of it generation."""
-        return self.suite(limit=60, tokens=64, repeats=4)
+    def long_suite(self, repeats=20):
+        """Some seconds of work on a quiet machine, nearly all of it generation."""
+        return self.suite(limit=60, tokens=64, repeats=repeats)
 
     def wait_for_samples(self, process, db):
         """Until the run has stored something, or has ended."""
@@ -228,7 +228,7 @@ class Losses(Job):
                 self.assertRegex(error, rf"rank {victim}\b", error)
 
     def test_killed_at_random_moments_it_ends_and_continues(self):
-        suite = self.long_suite()
+        suite = self.long_suite(repeats=4)
         began = time.monotonic()
         whole = self.whole(suite)
         one_run = time.monotonic() - began
