@@ -149,8 +149,9 @@ class Job(unittest.TestCase):
         return self.suite(limit=60, tokens=64, repeats=repeats)
 
     def wait_for_samples(self, process, db):
-        """Until the run has stored something, or has ended."""
-        while process.poll() is None and not self.stored(db):
+        """Until the run has stored more than now, or has ended."""
+        before = len(self.stored(db))
+        while process.poll() is None and len(self.stored(db)) <= before:
             time.sleep(0.02)
 
     def is_done(self, db):
