@@ -15,6 +15,7 @@ namespace {
 ExitCode follow(engine::ProcessGroup& group, int threads) {
   // Ctrl-C reaches every process; rank 0 decides what becomes of the job.
   suites::install_interrupt_handlers();
+  const suites::InterruptibleWork working;  // a first signal only notes itself
   try {
     engine::follow_local(group, threads);
   } catch (const engine::GroupEnded& end) {
