@@ -1,5 +1,6 @@
 // R19: a writer that is killed at any moment loses and changes nothing that it was told is stored.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,9 +33,10 @@ void write_missing(const std::filesystem::path& file, const std::string& name, i
   writer.finish(RunStatus::kDone);
 }
 
-/// Runs the writer in a process of its own, kills it after `delay_us`; how many samples it told of.
+/// Runs the writer in a process of its own, kills it `delay_us` after its start, or after the first
+/// sample it told of; how many samples it told of.
 int write_and_kill(const std::filesystem::path& file, const std::string& name, useconds_t delay_us,
-                   int signal) {
+                   bool after_first, int signal) {
   int ends[2];
   if (pipe(ends) != 0) return -1;
   const pid_t child = fork();
@@ -44,6 +46,8 @@ int write_and_kill(const std::filesystem::path& file, const std::string& name, u
     _exit(0);
   }
   close(ends[1]);
+  pollfd told_of{.fd = ends[0], .events = POLLIN, .revents = 0};
+  if (after_first) poll(&told_of, 1, 10'000);
   usleep(delay_us);
   kill(child, signal);
   int status = 0;
@@ -87,7 +91,7 @@ TEST(Kill, NothingStoredIsLostOrChangedAndTheResumedRunEqualsAnUninterruptedOne)
   std::size_t stored = 0;
   for (int i = 0; i < kKills; ++i) {
     const int told = write_and_kill(file, name, static_cast<useconds_t>(random.below(30'000)),
-                                    i % 5 == 0 ? SIGTERM : SIGKILL);
+                                    i % 3 == 2, i % 5 == 0 ? SIGTERM : SIGKILL);
     Store store = Store::open(file, OpenMode::kReadWrite);
     const std::size_t now =
         store.stored_keys(store.load_tasks(store.load_run(name).row)[0].row).size();
