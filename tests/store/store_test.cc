@@ -445,8 +445,8 @@ TEST_F(StoreTest, NumericComparisonsComeBackReplaceThoseOfTheSameTextAndAreImpor
 void make_version_one(const std::filesystem::path& file) {
   SQLite::Database db(file.string(), SQLite::OPEN_READWRITE);
   db.exec(
-      "DROP VIEW v_numerics; DROP TABLE numerics_layer; DROP TABLE numerics;"
-      "DELETE FROM schema_history WHERE version=2; PRAGMA user_version=1");
+      "DROP VIEW v_numerics; DROP TABLE numerics_layer; DROP TABLE numerics; DROP TABLE served;"
+      "DELETE FROM schema_history WHERE version>1; PRAGMA user_version=1");
 }
 
 TEST_F(StoreTest, AStoreOfVersionOneIsReadAsItIsAndMigratedWhenItIsWritten) {
