@@ -76,7 +76,7 @@ Forward::Forward(const Model& model, KvCache& cache, Communicator& communicator,
       logit_width_(round_up(vocab_of_rank(model.config, communicator.size()), kPanelRows)),
       logits_(bytes(kLogitRows * logit_width_, sizeof(float))) {
   if (communicator.size() == 1) return;
-  parts_ = LargeBuffer(communicator.size() * logits_.size());
+  parts_ = LargeBuffer(static_cast<std::size_t>(communicator.size()) * logits_.size());
   gathered_ = LargeBuffer(bytes(kLogitRows * model.config.vocab, sizeof(float)));
 }
 

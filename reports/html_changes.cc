@@ -153,7 +153,7 @@ Html heat_map(const Page& page, const PageGroups& groups) {
 }
 
 Html trend_figure(const PageTrend& trend) {
-  std::vector<TrendPoint> points_shown;
+  std::vector<TrendMark> points_shown;
   Html rows;
   for (const PageTrendPoint& point : trend.points) {
     const std::string day = point.started_at.substr(0, 10);

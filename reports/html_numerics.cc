@@ -50,7 +50,7 @@ Html divergence_plot(const std::vector<NumericsRow>& rows) {
 }
 
 Html layer_plot(const NumericsRow& row) {
-  std::vector<TrendPoint> points;
+  std::vector<TrendMark> points;
   for (std::size_t i = 0; i < row.numerics.layers.size(); ++i) {
     const double value = 100 * row.numerics.layers[i].relative_error;
     points.push_back(

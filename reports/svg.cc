@@ -142,13 +142,13 @@ Html strip_plot(const std::vector<StripRow>& rows, const ChartText& words) {
                     out);
 }
 
-Html trend_plot(const std::vector<TrendPoint>& points, const ChartText& words) {
+Html trend_plot(const std::vector<TrendMark>& points, const ChartText& words) {
   constexpr double kLeft = 44;
   constexpr double kBottom = 150;
   constexpr double kWidth = 340;
   double low = 1e300;
   double high = -1e300;
-  for (const TrendPoint& point : points) {
+  for (const TrendMark& point : points) {
     low = std::min(low, point.low);
     high = std::max(high, point.high);
   }
@@ -166,7 +166,7 @@ Html trend_plot(const std::vector<TrendPoint>& points, const ChartText& words) {
   double x = kLeft + 12;
   const std::size_t every = points.size() / 4 + 1;
   for (std::size_t i = 0; i < points.size(); ++i, x += step) {
-    const TrendPoint& point = points[i];
+    const TrendMark& point = points[i];
     if (i > 0) {
       out += svg_line("front", x - step, y.at(points[i - 1].value), x, y.at(point.value));
     }

@@ -67,14 +67,14 @@ struct StripRow {
 /// Logarithmic axis; values are positive.
 Html strip_plot(const std::vector<StripRow>& rows, const ChartText& words);
 
-struct TrendPoint {
+struct TrendMark {
   std::string label;  // below the axis
   double value = 0;
   double low = 0;
   double high = 0;
   std::string tip;
 };
-Html trend_plot(const std::vector<TrendPoint>& points, const ChartText& words);
+Html trend_plot(const std::vector<TrendMark>& points, const ChartText& words);
 
 /// About `count` round numbers that cover [low, high].
 std::vector<double> axis_ticks(double low, double high, int count);

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kMaxWaitingBytes = std::size_t{1} << 20;
 
 std::size_t bytes_of(const Delta& delta) {
-  std::size_t bytes = sizeof(Piece) + delta.text.size() + delta.ids.size_bytes();
+  std::size_t bytes = sizeof(AnswerPart) + delta.text.size() + delta.ids.size_bytes();
   for (const TokenLogprob& token : delta.logprobs) {
     bytes += sizeof token + token.top.size() * sizeof token.top.front();
   }
@@ -51,7 +51,7 @@ void Call::start(std::vector<Request> requests) {
   }
 }
 
-void Call::put(Piece piece, std::size_t bytes) {
+void Call::put(AnswerPart piece, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (!wake_ || overflowed_) return;
   bytes_ += bytes;
@@ -62,7 +62,7 @@ void Call::put(Piece piece, std::size_t bytes) {
   wake_();
 }
 
-bool Call::take(std::vector<Piece>& pieces) {
+bool Call::take(std::vector<AnswerPart>& pieces) {
   pieces.clear();
   const std::lock_guard lock(mutex_);
   pieces.swap(pieces_);

@@ -16,7 +16,7 @@
 namespace assay::engine {
 
 /// Part of one answer, or its end.
-struct Piece {
+struct AnswerPart {
   std::size_t choice = 0;
   std::string text;
   std::vector<TokenId> ids;
@@ -35,7 +35,7 @@ class Call : public std::enable_shared_from_this<Call> {
   /// Submits one request for each choice.
   void start(std::vector<Request> requests);
   /// Moves what came in to `pieces`; false when there is nothing.
-  bool take(std::vector<Piece>& pieces);
+  bool take(std::vector<AnswerPart>& pieces);
   /// Nobody took pieces until they were too many: the client does not read.
   [[nodiscard]] bool overflowed() const;
   /// Stops what is not done; `wake` is not called any more. Harmless when repeated.
@@ -43,14 +43,14 @@ class Call : public std::enable_shared_from_this<Call> {
 
  private:
   class ChoiceListener;
-  void put(Piece piece, std::size_t bytes);
+  void put(AnswerPart piece, std::size_t bytes);
 
   Session& session_;
   bool with_deltas_;
   std::vector<RequestHandle> handles_;
   mutable std::mutex mutex_;  // guards what follows
   std::function<void()> wake_;
-  std::vector<Piece> pieces_;
+  std::vector<AnswerPart> pieces_;
   std::size_t bytes_ = 0;  // of the pieces, about
   std::size_t ended_ = 0;
   bool signalled_ = false;

@@ -58,7 +58,7 @@ class Connection {
                                             const ReplyContext& context);
   /// Returns when the client is gone.
   boost::asio::awaitable<void> watch();
-  boost::asio::awaitable<bool> next_pieces(Call& call, std::vector<Piece>& pieces);
+  boost::asio::awaitable<bool> next_pieces(Call& call, std::vector<AnswerPart>& pieces);
   boost::asio::awaitable<void> reply(const HttpReply& reply);
   boost::asio::awaitable<void> write(std::string_view bytes);
   boost::asio::awaitable<void> linger();

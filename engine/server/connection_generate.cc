@@ -116,7 +116,7 @@ asio::awaitable<void> Connection::watch() {
   co_await never.async_wait(kNoThrow);  // a write will tell when the client is gone
 }
 
-asio::awaitable<bool> Connection::next_pieces(Call& call, std::vector<Piece>& pieces) {
+asio::awaitable<bool> Connection::next_pieces(Call& call, std::vector<AnswerPart>& pieces) {
   while (!gone_ && !aborted_ && !call.overflowed()) {
     if (call.take(pieces)) co_return true;
     bell_->expires_at(asio::steady_timer::time_point::max());
@@ -163,7 +163,7 @@ class StreamWriter {
   [[nodiscard]] bool ended() const { return open_ == 0; }
 
   /// Events of a piece, perhaps none.
-  std::string write(const Piece& piece) {
+  std::string write(const AnswerPart& piece) {
     Choice& choice = choices_[piece.choice];
     std::string out;
     if (!std::exchange(choice.begun, true)) {
@@ -186,7 +186,7 @@ class StreamWriter {
     std::int64_t last_ns = 0;
   };
 
-  std::string end(Choice& choice, const Piece& piece) {
+  std::string end(Choice& choice, const AnswerPart& piece) {
     std::string out = event(choice.writer.last(*piece.end));
     add_usage(usage_, *piece.end, piece.choice % static_cast<std::size_t>(prepared_.api.n) == 0);
     if (--open_ > 0) return out;
@@ -207,14 +207,14 @@ class StreamWriter {
 asio::awaitable<void> Connection::follow_stream(Call& call, const PreparedCall& prepared,
                                                 const ReplyContext& context) {
   StreamWriter writer(prepared, context, state_.metrics);
-  std::vector<Piece> pieces;
+  std::vector<AnswerPart> pieces;
   bool begun = false;
   while (!writer.ended()) {
     const bool came = co_await next_pieces(call, pieces);
     if (!came) co_return;
     std::string events;
     std::optional<ApiError> failed;
-    for (const Piece& piece : pieces) {
+    for (const AnswerPart& piece : pieces) {
       if (piece.end && piece.end->finish_reason == FinishReason::kError) {
         failed = failure(*piece.end);
         break;
@@ -241,13 +241,13 @@ asio::awaitable<void> Connection::follow_whole(Call& call, const PreparedCall& p
   const ApiRequest& api = prepared.api;
   const auto of_prompt = static_cast<std::size_t>(api.best_of);
   std::vector<Completion> made(prepared.prompts.size() * of_prompt);
-  std::vector<Piece> pieces;
+  std::vector<AnswerPart> pieces;
   Usage usage;
   std::size_t logprobs = 0;
   for (std::size_t open = made.size(); open > 0;) {
     const bool came = co_await next_pieces(call, pieces);
     if (!came) co_return;
-    for (Piece& piece : pieces) {
+    for (AnswerPart& piece : pieces) {
       if (!piece.end) continue;
       if (piece.end->finish_reason == FinishReason::kError) {
         co_await reply(error_reply(failure(*piece.end)));

@@ -34,7 +34,7 @@ Stopped run_gate(const Pairs& pairs, double margin, bool every, bool final_test)
     if (2 * against_margin.p() <= kAlpha) return {Ending::kPass, i + 1};
   }
   if (!final_test) return {Ending::kOpen, n};
-  const Change change = change_of(pairs);
+  const PairedChange change = change_of(pairs);
   const Interval interval = t_interval(change.value, change.error, 0.95);
   if (interval.high < 0 && change.value <= -margin) return {Ending::kFail, n};
   return {interval.low > -margin ? Ending::kPass : Ending::kOpen, n};

@@ -83,11 +83,11 @@ inline Pairs draw_pairs(SplitMix64& random, const PairDesign& design) {
   return out;
 }
 
-struct Change {
+struct PairedChange {
   double value = 0;
   StandardError error;
 };
-inline Change change_of(const Pairs& pairs) {
+inline PairedChange change_of(const Pairs& pairs) {
   const Estimate d = difference(mean_estimate(pairs.after), mean_estimate(pairs.before));
   return {d.value, standard_error(d, pairs.clusters)};
 }

@@ -41,7 +41,7 @@ Case mcnemar_level(int n, double flips) {
 
 Case t_level(const std::string& name, const PairDesign& design) {
   return {"paired t, " + name, 0, kAlpha + 0.01, [=](SplitMix64& r) {
-            const Change change = change_of(draw_pairs(r, design));
+            const PairedChange change = change_of(draw_pairs(r, design));
             return t_test_p(change.value, change.error) <= kAlpha;
           }};
 }
@@ -81,7 +81,7 @@ Case holm_level() {
 
 Case difference_coverage(const std::string& name, const PairDesign& design) {
   return {"t interval of a difference, " + name, 0.93, 0.97, [=](SplitMix64& r) {
-            const Change change = change_of(draw_pairs(r, design));
+            const PairedChange change = change_of(draw_pairs(r, design));
             const Interval i = t_interval(change.value, change.error, 0.95);
             return i.low <= design.up - design.down && i.high >= design.up - design.down;
           }};
