@@ -6,6 +6,7 @@ usage: remote_test.py ASSAY SOURCE_DIR
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,19 @@ class Remote(unittest.TestCase):
                 self.assertEqual(line["served"]["endpoint"], server.base)
                 self.assertEqual(line["served"]["attempts"], 1)
 
+    def wait_for_samples(self, db, count):
+        """Until a run under way has stored so many."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with sqlite3.connect(f"file:{self.path / db}?mode=ro", uri=True) as connection:
+                    if connection.execute("SELECT count(*) FROM generation").fetchone()[0] >= count:
+                        return
+            except sqlite3.OperationalError:
+                pass  # not made yet
+            time.sleep(0.01)
+        self.fail(f"{db} never had {count} samples")
+
     def test_two_servers_share_the_work_and_one_may_go(self):
         mine = self.run_suite("here.db")
         self.assertEqual(mine.returncode, 0)
@@ -94,7 +108,7 @@ class Remote(unittest.TestCase):
                          "--max-batch", "2", "--progress", "none"]
             running = subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                        text=True, env=ENVIRONMENT)
-            time.sleep(1.5)
+            self.wait_for_samples("both.db", 5)
             two.process.send_signal(signal.SIGKILL)
             _, messages = running.communicate(timeout=300)
             self.assertEqual(running.returncode, 0, messages)
@@ -107,7 +121,7 @@ class Remote(unittest.TestCase):
                 list(map(str, [ASSAY, "run", self.suite, "--db", self.path / "lost.db", "--model", server.base,
                                "--max-batch", "2", "--give-up-after", "1", "--progress", "none"])),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-            time.sleep(1.5)
+            self.wait_for_samples("lost.db", 5)
             server.process.kill()
             server.process.wait()
             _, messages = running.communicate(timeout=120)

@@ -41,7 +41,9 @@ constexpr const char* kMark = "assay-hostile";
 
 std::string contents(const fs::path& path) {
   std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << file.rdbuf();  // no exception when the process whose entry this is ends meanwhile
+  return text.str();
 }
 
 std::string random_secret() {
