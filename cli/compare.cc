@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +19,7 @@ struct CompareCommand {
   std::string db;
   std::vector<std::string> runs;
   std::string format = "text";
+  std::string cluster = "source";
   bool json = false;
   bool numerics = false;
   reports::CompareOptions options;
@@ -85,14 +85,16 @@ void add_compare(CLI::App& app, Chosen& chosen) {
   sub->add_flag("--json", command->json, "One JSON document on stdout");
   sub->add_flag("--common-items", command->options.common_items,
                 "Pair the items that both runs have, instead of refusing");
-  sub->add_option("--cluster", command->options.cluster,
+  sub->add_option("--cluster", command->cluster,
                   "What errors are clustered by: source (of an item) or group (MMLU's subjects)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, reports::ClusterBy>{
-          {"source", reports::ClusterBy::kSource}, {"group", reports::ClusterBy::kGroup}}));
+      ->check(CLI::IsMember({"source", "group"}));
   sub->add_option("--alpha", command->options.alpha, "Level of tests and intervals")
       ->check(CLI::Range(1e-6, 0.5));
   sub->add_option("--flips", command->options.max_flips, "Flips listed for each task");
-  sub->callback([&chosen, command] { chosen.action = [command] { return compare(*command); }; });
+  sub->callback([&chosen, command] {
+    if (command->cluster == "group") command->options.cluster = reports::ClusterBy::kGroup;
+    chosen.action = [command] { return compare(*command); };
+  });
 }
 
 }  // namespace assay::cli

@@ -29,7 +29,8 @@ MetricFrame make_frame(const TaskData& data, ClusterBy by) {
   for (const auto& [row, item] : data.items) {
     if (!std::binary_search(scored.begin(), scored.end(), row)) continue;
     const auto group = groups.emplace(item.group, static_cast<std::uint32_t>(groups.size())).first;
-    const std::string& source = by == ClusterBy::kGroup ? item.group : item.cluster;
+    const bool whole = by == ClusterBy::kGroup && !item.group.empty();
+    const std::string& source = whole ? item.group : item.cluster;
     const auto cluster =
         clusters.emplace(source, static_cast<std::uint32_t>(clusters.size())).first;
     frame.items.push_back({row, group->second, cluster->second});

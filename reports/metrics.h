@@ -33,7 +33,7 @@ struct MetricFrame {
 };
 /// What counts as one independent observation: an item's source (itself, but for MGSM's problems
 /// and the like), or its whole group (MMLU's subjects, MGSM's languages), which asks whether a
-/// change would be seen on other groups too.
+/// change would be seen on other groups too. Items without a group keep their source.
 enum class ClusterBy { kSource, kGroup };
 MetricFrame make_frame(const TaskData& data, ClusterBy by = ClusterBy::kSource);
 

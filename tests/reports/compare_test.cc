@@ -18,9 +18,9 @@ using ::testing::HasSubstr;
 class CompareTest : public ::testing::Test {
  protected:
   /// A finished run; '1' in `verdicts` is a correct item, '0' a wrong one, 'u' unscored.
-  /// `items_per_group` above 0 puts that many items into each group.
+  /// `items_per_group` above 0 puts that many items into each group; below, items have none.
   store::RunRecord add_run(const std::string& verdicts, store::RunTaskRecord task,
-                           const std::string& prompt = "", std::size_t items_per_group = 0) {
+                           const std::string& prompt = "", std::int64_t items_per_group = 0) {
     const store::RunRecord run =
         store_.load_run(store_.create_run(test::example_run(), std::vector{task}));
     store::RunWriter writer(store_, run.row, run.machine);
@@ -28,7 +28,10 @@ class CompareTest : public ::testing::Test {
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
       samples.push_back(test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1'));
       samples.back().generation.prompt.text += prompt;
-      if (items_per_group > 0) samples.back().item.group = std::to_string(i / items_per_group);
+      if (items_per_group < 0) samples.back().item.group.clear();
+      if (items_per_group > 0) {
+        samples.back().item.group = std::to_string(static_cast<std::int64_t>(i) / items_per_group);
+      }
       if (verdicts[i] == 'u') {
         samples.back().score =
             store::ScoreRecord{.verdict = store::Verdict::kUnscored, .reason = "sandbox"};
@@ -85,6 +88,14 @@ TEST_F(CompareTest, ClusteredByGroupOneBadSubjectIsOneObservation) {
   EXPECT_DOUBLE_EQ(metric.difference, -0.2);
   EXPECT_NEAR(metric.standard_error, 0.2, 1e-12);  // of -0.8, 0, 0, 0: s = 0.4, over sqrt(4)
   EXPECT_NEAR(metric.p, 0.3910, 1e-4);             // t = -1 with 3 degrees of freedom
+}
+
+TEST_F(CompareTest, ClusteredByGroupItemsWithoutAGroupStandAlone) {
+  const auto a = add_run(std::string(40, '1'), test::example_task(), "", -1);
+  const auto b = add_run(std::string(10, '0') + std::string(30, '1'), test::example_task(), "", -1);
+  const TaskComparison task = compare_runs(store_, a, b, {.cluster = ClusterBy::kGroup}).tasks[0];
+  EXPECT_EQ(task.clusters, 40);
+  EXPECT_EQ(task.metrics[0].method, "exact McNemar");
 }
 
 TEST_F(CompareTest, RefusesOtherDataProtocolPromptsAndItemsByName) {
