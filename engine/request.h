@@ -51,7 +51,7 @@ struct Request {
   std::int64_t repeat = 0;
   PromptInput prompt;
   SamplingParams sampling;
-  int logprobs = -1;  // >= 0: log-probability of each generated token and that many best
+  int logprobs = -1;             // >= 0: log-probability of each generated token and that many best
   bool prompt_logprobs = false;  // the same of each prompt token; with `logprobs` >= 0 alone
   std::vector<std::string> continuations;  // not empty: score these, generate nothing
 };

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/generator.h"
-#include "engine/session.h"
 #include "engine/numerics.h"
+#include "engine/session.h"
 #include "evals/benchmark.h"
 #include "store/store.h"
 #include "suites/plan.h"

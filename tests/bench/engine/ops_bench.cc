@@ -63,23 +63,21 @@ void attention(benchmark::State& state, KvType type) {
   std::vector<bf16> out(q.size());
   const SequenceRows sequence{.rows = rows, .first_position = context - rows, .pages = pages};
   CpuContext cpu(cpu_kernels(), 1, attention_scratch_floats(kHeads / kKvHeads, kHeadDim));
+  const AttentionArgs args{.q = q.data(),
+                           .ld = kHidden,
+                           .out = out.data(),
+                           .ldo = kHidden,
+                           .layer = 0,
+                           .sequences = {&sequence, 1},
+                           .heads = kHeads,
+                           .kv_heads = kKvHeads,
+                           .head_dim = kHeadDim};
   for (auto _ : state) {
-    attention_cpu(cpu, cache,
-                  {.q = q.data(),
-                   .ld = kHidden,
-                   .out = out.data(),
-                   .ldo = kHidden,
-                   .layer = 0,
-                   .sequences = {&sequence, 1},
-                   .heads = kHeads,
-                   .kv_heads = kKvHeads,
-                   .head_dim = kHeadDim});
+    attention_cpu(cpu, cache, args);
     benchmark::DoNotOptimize(out.data());
   }
-  set_bytes(state, 2 * context * kKvHeads * kHeadDim * (type == KvType::kBf16 ? 2 : 1));
-  // A row sees the tokens up to its own.
-  const std::int64_t seen = rows * (2 * context - rows + 1) / 2;
-  set_flops(state, 4 * seen * kHeads * kHeadDim);
+  set_bytes(state, attention_bytes(cache, args));
+  set_flops(state, attention_flops(args));
 }
 BENCHMARK_CAPTURE(attention, kv_bf16, KvType::kBf16)
     ->Name("BM_attention/cpu/kv_bf16")
