@@ -1,17 +1,32 @@
 # Third-party libraries, all from the distribution; docs/dependencies.md says why each.
+#
+# With ASSAY_STATIC_DEPENDENCIES what the distribution has as an archive that stands alone, or as headers, goes into the
+# program. The rest (simdjson, ICU, libarchive, FLINT, CLD2) has none: scripts/gpu_bundle puts those libraries into a
+# folder `lib` beside the programs, where they look first.
+set(assay_suffixes ${CMAKE_FIND_LIBRARY_SUFFIXES})
 if(ASSAY_STATIC_DEPENDENCIES)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a .so)
   set(Boost_USE_STATIC_LIBS ON)
   set(OPENSSL_USE_STATIC_LIBS ON)
+  set(CMAKE_BUILD_RPATH "\$ORIGIN/lib;\$ORIGIN/../lib")
+  add_link_options(LINKER:--disable-new-dtags)  # libraries that these libraries need are looked for there too
 endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
+add_library(assay_fmt INTERFACE)
+if(ASSAY_STATIC_DEPENDENCIES)
+  target_link_libraries(assay_fmt INTERFACE fmt::fmt-header-only)
+else()
+  target_link_libraries(assay_fmt INTERFACE fmt::fmt)
+endif()
+add_library(assay::fmt ALIAS assay_fmt)
 find_package(simdjson REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(SQLite3 3.37 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
+set(CMAKE_FIND_LIBRARY_SUFFIXES ${assay_suffixes})
 find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(LibArchive REQUIRED)
 find_package(CLI11 REQUIRED)

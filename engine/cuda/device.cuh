@@ -45,6 +45,21 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return out;
 }
 
+/// A kernel that was started early (Geometry::early) waits here until all kernels in front of it
+/// have ended and their stores are seen. Every thread calls it before it reads what they wrote or
+/// writes what they read. At least one thread of every kernel that is started early must call it.
+__device__ __forceinline__ void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/// Lets the next kernel start, if it is one that may, once every block has called this or ended.
+__device__ __forceinline__ void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 }  // namespace assay::engine
 
 #else

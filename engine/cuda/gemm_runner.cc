@@ -7,13 +7,30 @@
 namespace assay::engine {
 namespace {
 
-// Up to this many tokens each node of the shard tree is a work item of its own: few tokens give too
-// few tiles for a whole device.
-struct PartsRow {
-  int tokens;
-  int parts;
-};
-constexpr PartsRow kParts[] = {{64, 8}, {128, 4}, {256, 2}};
+// Up to this many tokens each shard is a work item of its own: few tokens give too few tiles for a
+// whole device.
+constexpr int kFewTokens = 64;
+constexpr std::int64_t kMostPartRows = 1024;  // parts x tokens of divided work with more tokens
+
+/// Least time in units of a tile's whole sum: rounds over the multiprocessors, each a fraction of a
+/// tile. What a part costs its consumer, who reads it in FP32, counts as 3 % for each doubling.
+int best_parts(const DeviceMatrix& w, int tokens, int multiprocessors) {
+  constexpr int kTile = 128;
+  const std::int64_t tiles =
+      static_cast<std::int64_t>((w.rows + kTile - 1) / kTile) * ((tokens + kTile - 1) / kTile);
+  int best = 1;
+  double least = 0;
+  double price = 1;
+  for (int parts = 1; parts <= w.shards; parts *= 2, price *= 1.03) {
+    if (parts > 1 && static_cast<std::int64_t>(parts) * tokens > kMostPartRows) break;
+    const std::int64_t rounds = (tiles * parts + multiprocessors - 1) / multiprocessors;
+    const double time = static_cast<double>(rounds) / parts * price;
+    if (parts > 1 && time >= least) continue;
+    best = parts;
+    least = time;
+  }
+  return best;
+}
 
 /// Operands of one type, without scales inside the sums; BF16 values that stand for INT8 are left
 /// to the plain kernels, which scale any type's sums.
@@ -26,11 +43,7 @@ bool is_regular(const DeviceMatrix& w, bool a_is_e4m3) {
 
 std::int64_t most_part_rows(GemmKind kind, std::int64_t max_rows) {
   if (kind == GemmKind::kLibrary) return kShards * max_rows;
-  std::int64_t most = max_rows;
-  for (const PartsRow& row : kParts) {
-    most = std::max<std::int64_t>(most, std::min<std::int64_t>(row.tokens, max_rows) * row.parts);
-  }
-  return most;
+  return std::max(max_rows, std::min(kShards * max_rows, kMostPartRows));
 }
 
 GemmKind default_gemm_kind(const DeviceLimits& device) {
@@ -50,11 +63,9 @@ int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
   const bool mixed = !is_regular(w, a_is_e4m3);
   if (kind_ == GemmKind::kLibrary && !mixed) return w.shards;
   // The plain kernels fold all shards in one block or none.
-  if (kind_ != GemmKind::kWgmma || mixed) return tokens <= kParts[0].tokens ? w.shards : 1;
-  for (const PartsRow& row : kParts) {
-    if (tokens <= row.tokens) return std::min(row.parts, w.shards);
-  }
-  return 1;
+  if (tokens <= kFewTokens) return w.shards;
+  if (kind_ != GemmKind::kWgmma || mixed) return 1;
+  return best_parts(w, tokens, device_.multiprocessors);
 }
 
 void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {

@@ -6,16 +6,29 @@
 
 namespace assay::engine {
 
+/// What the outputs of one row have in common.
+struct OutputRow {
+  float scale = 1;
+  float bias = 0;
+};
+__device__ __forceinline__ OutputRow output_row(const DeviceGemmArgs& args, int row) {
+  OutputRow out;
+  if (args.kind == GemmOut::kParts || row >= args.w.rows) return out;
+  if (args.w.row_scale != nullptr) out.scale = args.w.row_scale[row];
+  if (args.w.bias != nullptr) out.bias = args.w.bias[row];
+  return out;
+}
+
 /// Stores what one output of one token has become; `part` of kParts.
 __device__ __forceinline__ void store_output(const DeviceGemmArgs& args, int part, int token,
-                                             int row, float value) {
+                                             int row, const OutputRow& of_row, float value) {
   if (args.kind == GemmOut::kParts) {
     const std::int64_t at = static_cast<std::int64_t>(part) * args.tokens + token;
     static_cast<float*>(args.out)[at * args.ldo + row] = value;
     return;
   }
-  if (args.w.row_scale != nullptr) value = __fmul_rn(value, args.w.row_scale[row]);
-  if (args.w.bias != nullptr) value = __fadd_rn(value, args.w.bias[row]);
+  if (args.w.row_scale != nullptr) value = __fmul_rn(value, of_row.scale);
+  if (args.w.bias != nullptr) value = __fadd_rn(value, of_row.bias);
   const std::int64_t at = static_cast<std::int64_t>(token) * args.ldo + row;
   if (args.kind == GemmOut::kBf16) {
     static_cast<bf16*>(args.out)[at] = to_bf16(value);

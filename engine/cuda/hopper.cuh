@@ -54,6 +54,43 @@ __device__ __forceinline__ void copy_box(void* shared, const TensorMap& map, int
       : "memory");
 }
 
+// ---- pairs of blocks that share a tile ---------------------------------------------------------
+
+__device__ __forceinline__ int cluster_rank() {
+  unsigned rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return static_cast<int>(rank);
+}
+/// The same box to the same place in both blocks of a pair; the barrier at that place in each
+/// counts it.
+__device__ __forceinline__ void copy_box_to_pair(void* shared, const TensorMap& map, int x, int y,
+                                                 std::uint64_t* barrier) {
+  constexpr unsigned short kBoth = 3;
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(shared_offset(shared)),
+      "l"(&map), "r"(x), "r"(y), "r"(shared_offset(barrier)), "h"(kBoth)
+      : "memory");
+}
+/// Arrives at the barrier that lies at the same place in block `rank` of the cluster.
+__device__ __forceinline__ void barrier_arrive_at(std::uint64_t* barrier, int rank) {
+  asm volatile(
+      "{ .reg .b32 theirs; mapa.shared::cluster.u32 theirs, %0, %1; "
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [theirs]; }" ::"r"(
+          shared_offset(barrier)),
+      "r"(rank)
+      : "memory");
+}
+/// All threads of a cluster that have not returned arrive, then wait: what was done before the
+/// arrival is seen after the wait. The ticket serves the emulation.
+__device__ __forceinline__ std::uint64_t cluster_arrive() {
+  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
+  return 0;
+}
+__device__ __forceinline__ void cluster_wait(std::uint64_t /*ticket*/) {
+  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
+}
+
 /// Rows of 128 bytes in the 128-byte swizzle, eight rows an atom of 1024 bytes. `shared` may point
 /// 0, 32, 64 or 96 bytes into an atom's first row, which selects 32 bytes of K.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(const void* shared) {

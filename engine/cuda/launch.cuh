@@ -15,6 +15,8 @@ struct Geometry {
   unsigned grid_z = 1;
   unsigned threads = 32;         // in one block; a multiple of 32
   std::size_t shared_bytes = 0;  // dynamic shared memory
+  unsigned cluster = 1;          // blocks of a cluster, along x
+  bool early = false;            // may start before the kernel in front of it ends: it waits itself
 };
 
 /// Enqueues `kernel` on `stream`. Throws: Error(kEnvironment) when the launch fails.
@@ -35,6 +37,16 @@ void launch(CudaStream stream, const Geometry& geometry, void (*kernel)(Paramete
   config.blockDim = dim3(geometry.threads);
   config.dynamicSmemBytes = geometry.shared_bytes;
   config.stream = stream;
+  cudaLaunchAttribute attributes[2] = {};
+  config.attrs = attributes;
+  if (geometry.cluster > 1) {
+    attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
+    attributes[config.numAttrs++].val.clusterDim = {geometry.cluster, 1, 1};
+  }
+  if (geometry.early && !timed && early_starts()) {
+    attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
+  }
   cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
              "start of a kernel");
   if (timed) trace_stop(stream, geometry.name);
@@ -42,7 +54,7 @@ void launch(CudaStream stream, const Geometry& geometry, void (*kernel)(Paramete
 #else
   (void)stream;
   emulation::run_grid({geometry.grid_x, geometry.grid_y, geometry.grid_z}, {geometry.threads, 1, 1},
-                      geometry.shared_bytes,
+                      geometry.shared_bytes, geometry.cluster,
                       [&] { kernel(static_cast<Parameters>(arguments)...); });
 #endif
 }

@@ -40,6 +40,13 @@ void cuda_check(int code, const char* what);
 /// With ASSAY_CUDA_SYNC=1 waits for the stream and reports what a kernel did wrong.
 void after_launch(CudaStream stream);
 
+/// Kernels may start before the one in front of them has ended (Geometry::early): on devices of
+/// capability 9.0 and later, unless ASSAY_CUDA_EARLY=0. Speed alone depends on it.
+bool early_starts();
+/// Pairs of blocks share what they read (engine/ops/gemm_wgmma.cu), unless ASSAY_CUDA_PAIRS=0.
+/// Speed alone depends on it.
+bool pairs_of_blocks();
+
 /// With ASSAY_CUDA_TRACE=1 every kernel is timed by itself, one after another, and no graph is
 /// recorded: where a step's time goes, not how long a step takes.
 bool tracing();

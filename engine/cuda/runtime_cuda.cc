@@ -22,10 +22,11 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
-bool is_on(const char* variable) {
+bool is(const char* variable, const char* wanted) {
   const char* value = std::getenv(variable);
-  return value != nullptr && std::strcmp(value, "1") == 0;
+  return value != nullptr && std::strcmp(value, wanted) == 0;
 }
+bool is_on(const char* variable) { return is(variable, "1"); }
 
 bool synchronous() {
   static const bool kOn = is_on("ASSAY_CUDA_SYNC");
@@ -54,6 +55,20 @@ void cuda_check(int code, const char* what) {
 
 void after_launch(CudaStream stream) {
   if (synchronous()) check(cudaStreamSynchronize(stream), "a kernel");
+}
+
+bool early_starts() {
+  static const bool kOn = [] {
+    int device = 0;
+    return !is("ASSAY_CUDA_EARLY", "0") && !synchronous() &&
+           cudaGetDevice(&device) == cudaSuccess &&
+           attribute(cudaDevAttrComputeCapabilityMajor, device) >= 9;
+  }();
+  return kOn;
+}
+bool pairs_of_blocks() {
+  static const bool kOn = !is("ASSAY_CUDA_PAIRS", "0");
+  return kOn;
 }
 
 bool tracing() {

@@ -36,6 +36,8 @@ struct DecodeShared {
 template <int kDim, bool kFp8>
 __global__ void __launch_bounds__(kThreads)
     decode_kernel(const PagedAttentionArgs args, float scale) {
+  wait_for_inputs();
+  let_next_start();
   using H = Head<kDim, kFp8>;
   using S = DecodeShared<kDim, kFp8>;
   const AttentionTile tile = args.tiles[blockIdx.x];
@@ -145,6 +147,8 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Grid: tiles x query heads. Block: d threads, a dimension each. Folds spans in ascending order.
 __global__ void combine_kernel(const PagedAttentionArgs args) {
+  wait_for_inputs();
+  let_next_start();
   const AttentionTile tile = args.tiles[blockIdx.x];
   if (tile.first_position < kSpanTokens) return;
   const int query = static_cast<int>(blockIdx.y);
@@ -212,6 +216,8 @@ __device__ __forceinline__ void fold_span(const State<kTiles>& span, float* tota
 template <int kDim, bool kFp8>
 __global__ void __launch_bounds__(kThreads, 2)
     prompt_kernel(const PagedAttentionArgs args, float scale) {
+  wait_for_inputs();
+  let_next_start();
   using H = Head<kDim, kFp8>;
   using S = PromptShared<kDim, kFp8>;
   const AttentionTile tile = args.tiles[args.decode_tiles + static_cast<int>(blockIdx.x)];
@@ -322,14 +328,16 @@ void start(CudaStream stream, const PagedAttentionArgs& args) {
             .grid_y = kv_heads,
             .grid_z = static_cast<unsigned>(args.most_spans),
             .threads = kThreads,
-            .shared_bytes = static_cast<std::size_t>(DecodeShared<kDim, kFp8>::bytes(group))},
+            .shared_bytes = static_cast<std::size_t>(DecodeShared<kDim, kFp8>::bytes(group)),
+            .early = true},
            decode_kernel<kDim, kFp8>, args, scale);
     if (args.most_spans > 1) {
       launch(stream,
              {.name = "attention_combine",
               .grid_x = static_cast<unsigned>(args.decode_tiles),
               .grid_y = static_cast<unsigned>(args.heads),
-              .threads = kDim},
+              .threads = kDim,
+              .early = true},
              combine_kernel, args);
     }
   }
@@ -339,7 +347,8 @@ void start(CudaStream stream, const PagedAttentionArgs& args) {
             .grid_x = static_cast<unsigned>(args.prompt_tiles),
             .grid_y = kv_heads,
             .threads = kThreads,
-            .shared_bytes = PromptShared<kDim, kFp8>::kBytes},
+            .shared_bytes = PromptShared<kDim, kFp8>::kBytes,
+            .early = true},
            prompt_kernel<kDim, kFp8>, args, scale);
   }
 }

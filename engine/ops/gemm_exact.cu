@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
     if ((shard + 1) % leaves == 0) {
       const int row = first_row + r;
       if (row < args.w.rows && token < args.tokens) {
-        store_output(args, shard / leaves, token, row, node.sum[0]);
+        store_output(args, shard / leaves, token, row, output_row(args, row), node.sum[0]);
       }
       node.depth = 0;
     }

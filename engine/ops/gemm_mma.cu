@@ -68,6 +68,8 @@ __device__ __forceinline__ void fetch(std::byte* to, const void* base, std::int6
 /// kGrouped: blocks of K have scales.
 template <Operands kOperands, int kTiles, int kLeaves, bool kGrouped>
 __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs args) {
+  wait_for_inputs();
+  let_next_start();
   using T = Types<kOperands>;
   constexpr int kTokens = 8 * kTiles;
   constexpr int kWStride = kBlockK * T::kWBytes + kPad;
@@ -160,12 +162,15 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
       }
     }
   }
+  const int first_output = first_row + warp * 16 + lane / 4;
+  const OutputRow outputs[2] = {output_row(args, first_output),
+                                output_row(args, first_output + 8)};
   for (int n = 0; n < kTiles; ++n) {
     for (int i = 0; i < 4; ++i) {
       const int row = first_row + warp * 16 + lane / 4 + i / 2 * 8;
       const int token = first_token + n * 8 + lane % 4 * 2 + i % 2;
       if (row < args.w.rows && token < args.tokens) {
-        store_output(args, part, token, row, total[n][i]);
+        store_output(args, part, token, row, outputs[i / 2], total[n][i]);
       }
     }
   }
@@ -183,7 +188,8 @@ void start(CudaStream stream, const DeviceGemmArgs& args) {
           .grid_y = static_cast<unsigned>((args.tokens + kTokens - 1) / kTokens),
           .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
           .threads = kThreads,
-          .shared_bytes = kBytes},
+          .shared_bytes = kBytes,
+          .early = true},
          gemm_mma_kernel<kOperands, kTiles, kLeaves, kGrouped>, args);
 }
 

@@ -6,8 +6,10 @@
 // does the same in eight, which gives the bits of gemm_mma.cu.
 //
 // One producer warp keeps a ring of blocks full with the tensor memory accelerator; warpgroups
-// consume. Sources of the idea: NVIDIA CUTLASS (warp-specialised pipelines), DeepSeek's DeepGEMM
-// (promotion of partial sums); ENGINE_NOTES of this project.
+// consume. Blocks of more than 64 tokens run in pairs (clusters of two): each reads its own weights
+// and half of the tokens, which the accelerator gives to both. Sources of the idea: NVIDIA CUTLASS
+// (warp-specialised pipelines, multicast), DeepSeek's DeepGEMM (promotion of partial sums);
+// ENGINE_NOTES of this project.
 #include "base/check.h"
 #include "engine/cuda/gemm_store.cuh"
 #include "engine/cuda/hopper.cuh"
@@ -23,6 +25,9 @@ constexpr int kGroupThreads = 128;
 constexpr int kProducerThreads = 32;
 constexpr int kMostStages = 8;
 constexpr int kBarrierBytes = 1024;  // in front of the ring, whose stages begin at multiples of it
+/// Tiles of tokens that run together: a wave of 132 blocks is then about as high as wide, which
+/// reads least. Speed alone depends on it.
+constexpr int kStripTiles = 12;
 
 /// One shape of the kernel. kGroups warpgroups of 64 outputs, kTokens tokens, kStages blocks in the
 /// ring, kLeaves shards whose sums a block folds.
@@ -32,183 +37,291 @@ struct Tile {
   static constexpr int kThreads = kGroups * kGroupThreads + kProducerThreads;
   static constexpr int kWeightBytes = kRows * kRowBytes;
   static constexpr int kStageBytes = kWeightBytes + kTokens * kRowBytes;
-  /// With eight shards of 64 tokens the tallest subtree waits in shared memory: it is touched
-  /// twice, and the registers of a thread hold no more.
-  static constexpr bool kFar = kLeaves == 8 && kTokens == 64;
-  static constexpr int kFarBytes = kFar ? kRows * kTokens * static_cast<int>(sizeof(float)) : 0;
-  static constexpr int kSharedBytes = kBarrierBytes + kStages * kStageBytes + kFarBytes;
+  static constexpr int kLevels = kLeaves == 8 ? 3 : kLeaves == 4 ? 2 : kLeaves == 2 ? 1 : 0;
+  /// Of the subtrees of shards that wait for their right neighbour a thread's registers hold the
+  /// lowest; the higher ones, which are touched seldom, wait in shared memory.
+  static constexpr int kFarLevels = kLevels > 1 ? kLevels - 1 : 0;
+  static constexpr int kRegisters = kTokens / 2;
+  static constexpr int kFarFloats = kRegisters * kGroups * kGroupThreads;  // of one level
+  static constexpr int kSharedBytes = kBarrierBytes + kStages * kStageBytes +
+                                      kFarLevels * kFarFloats * static_cast<int>(sizeof(float));
   static constexpr int kBlockValues = kE4m3 ? kRowBytes : kRowBytes / 2;
   /// Blocks of the ring whose products are summed before they join the FP32 sum: 128 values.
   static constexpr int kBlocksASum = static_cast<int>(kBlock) / kBlockValues;
-  static constexpr int kRegisters = kTokens / 2;
+  static constexpr bool kMayPair = kTokens > 64;
   static_assert(kSharedBytes <= 227 << 10);
   static_assert(kStages <= kMostStages && kStageBytes % 1024 == 0);
 };
 
 struct Ring {
   std::uint64_t full[kMostStages];   // the block is there
-  std::uint64_t empty[kMostStages];  // every warp has read it
+  std::uint64_t empty[kMostStages];  // every warp that its copies reach has read it
 };
 static_assert(sizeof(Ring) <= kBarrierBytes);
 
-/// Keeps the ring full. One thread.
-template <typename T, int kStages>
-__device__ __forceinline__ void produce(const TensorMap& w_map, const TensorMap& a_map, Ring& ring,
-                                        std::byte* stages, int first_byte, int first_row,
-                                        int first_token, int blocks) {
-  for (int block = 0; block < blocks; ++block) {
-    const int stage = block % kStages;
-    const auto round = static_cast<unsigned>(block / kStages);
-    barrier_wait(&ring.empty[stage], (round & 1U) ^ 1U);
-    barrier_arrive_expecting(&ring.full[stage], T::kStageBytes);
-    std::byte* to = stages + stage * T::kStageBytes;
-    const int byte = first_byte + block * kRowBytes;
-    copy_box(to, w_map, byte, first_row, &ring.full[stage]);
-    copy_box(to + T::kWeightBytes, a_map, byte, first_token, &ring.full[stage]);
+/// What a block computes.
+struct Place {
+  int row;
+  int token;
+  int part;
+};
+
+/// Blocks along x are numbered by strips of kStripTiles tiles of tokens; inside a strip tokens come
+/// first. A pair has two neighbouring tiles of outputs and one tile of tokens.
+template <typename T, int kTokens>
+__device__ __forceinline__ Place place_of(const DeviceGemmArgs& args, int blocks_a_pair) {
+  const int index = static_cast<int>(blockIdx.x) / blocks_a_pair;
+  const int rank = static_cast<int>(blockIdx.x) % blocks_a_pair;
+  const int token_tiles = (args.tokens + kTokens - 1) / kTokens;
+  const int row_pairs =
+      ((args.w.rows + T::kRows - 1) / T::kRows + blocks_a_pair - 1) / blocks_a_pair;
+  const int strip = index / (kStripTiles * row_pairs);
+  const int left = token_tiles - strip * kStripTiles;
+  const int width = left < kStripTiles ? left : kStripTiles;
+  const int inside = index - strip * kStripTiles * row_pairs;
+  return {.row = (inside / width * blocks_a_pair + rank) * T::kRows,
+          .token = (strip * kStripTiles + inside % width) * kTokens,
+          .part = static_cast<int>(blockIdx.z)};
+}
+
+/// Where a producer reads.
+struct Source {
+  const TensorMap& w;
+  const TensorMap& a;
+  int row;
+  int token;
+  int byte;  // of the first block of K
+};
+
+template <typename T>
+__device__ __forceinline__ void copy_weights(const Source& from, std::byte* to, int block,
+                                             std::uint64_t* full) {
+  barrier_arrive_expecting(full, T::kStageBytes);
+  copy_box(to, from.w, from.byte + block * kRowBytes, from.row, full);
+}
+template <typename T>
+__device__ __forceinline__ void copy_tokens(const Source& from, std::byte* to, int block, bool pair,
+                                            int half, std::uint64_t* full) {
+  const int byte = from.byte + block * kRowBytes;
+  std::byte* tokens = to + T::kWeightBytes;
+  if (pair) {
+    constexpr int kHalf = (T::kStageBytes - T::kWeightBytes) / kRowBytes / 2;  // tokens
+    copy_box_to_pair(tokens + half * kHalf * kRowBytes, from.a, byte, from.token + half * kHalf,
+                     full);
+  } else {
+    copy_box(tokens, from.a, byte, from.token, full);
   }
 }
 
-/// Grid: tiles of outputs x tiles of tokens x parts. Block: kGroups warpgroups and a producer warp.
-/// Dynamic shared memory: barriers, then a ring of kStages blocks of 128 bytes of K.
+/// Keeps the ring full. One thread. Weights do not depend on the kernel in front of this one, so
+/// the first of them are read before it has ended.
+template <typename T, int kStages>
+__device__ __forceinline__ void produce(const Source& from, Ring& ring, std::byte* stages,
+                                        int blocks, bool pair, int half) {
+  const int ahead = blocks < kStages ? blocks : kStages;
+  for (int block = 0; block < ahead; ++block) {
+    copy_weights<T>(from, stages + block * T::kStageBytes, block, &ring.full[block]);
+  }
+  wait_for_inputs();
+  for (int block = 0; block < ahead; ++block) {
+    copy_tokens<T>(from, stages + block * T::kStageBytes, block, pair, half, &ring.full[block]);
+  }
+  for (int block = ahead; block < blocks; ++block) {
+    const int stage = block % kStages;
+    const auto round = static_cast<unsigned>(block / kStages);
+    barrier_wait(&ring.empty[stage], (round & 1U) ^ 1U);
+    std::byte* to = stages + stage * T::kStageBytes;
+    copy_weights<T>(from, to, block, &ring.full[stage]);
+    copy_tokens<T>(from, to, block, pair, half, &ring.full[stage]);
+  }
+}
+
+/// `fresh` becomes the sum of 128 products, from the blocks `block` and on of the ring.
+template <typename T, bool kE4m3, int kTokens, int kStages>
+__device__ __forceinline__ void multiply(Ring& ring, const std::byte* stages, int group, int& block,
+                                         int other, float (&fresh)[T::kRegisters]) {
+  const int lane = static_cast<int>(threadIdx.x % 32);
+#pragma unroll
+  for (int b = 0; b < T::kBlocksASum; ++b, ++block) {
+    const int stage = block % kStages;
+    barrier_wait(&ring.full[stage], static_cast<unsigned>(block / kStages) & 1U);
+    const std::byte* at = stages + stage * T::kStageBytes;
+    const std::uint64_t w = matrix_descriptor(at + group * kGroupRows * kRowBytes);
+    const std::uint64_t a = matrix_descriptor(at + T::kWeightBytes);
+    wgmma_hold(fresh);
+    wgmma_fence();
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      // 32 bytes of K a step: 2 in the descriptor's units of 16 bytes.
+      Wgmma<kTokens, kE4m3>::add(fresh, w + 2 * k, a + 2 * k, b > 0 || k > 0 ? 1 : 0);
+    }
+    wgmma_commit();
+    wgmma_wait();
+    wgmma_hold(fresh);
+    if (lane == 0) barrier_arrive(&ring.empty[stage]);
+    if (lane == 1 && other >= 0) barrier_arrive_at(&ring.empty[stage], other);
+  }
+}
+
+/// A shard's sum joins the subtrees that it completes, `leaf` shards being before it.
+template <typename T>
+__device__ __forceinline__ void fold(int leaf, float* far, float (&near)[T::kRegisters],
+                                     float (&total)[T::kRegisters]) {
+  constexpr int kStep = T::kFarFloats / T::kRegisters;
+  bool joins = true;
+#pragma unroll
+  for (int level = 0; level < T::kLevels; ++level) {
+    if (!joins) break;
+    joins = (leaf + 1) % (2 << level) == 0;
+    float* waiting = far + (level - 1) * T::kFarFloats;
+    if (joins) {
+#pragma unroll
+      for (int i = 0; i < T::kRegisters; ++i) {
+        total[i] = __fadd_rn(level == 0 ? near[i] : waiting[i * kStep], total[i]);
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < T::kRegisters; ++i) {
+        (level == 0 ? near[i] : waiting[i * kStep]) = total[i];
+      }
+    }
+  }
+}
+
+/// Token of accumulator `i` of this lane, from the tile's first.
+__device__ __forceinline__ int token_of(int i) {
+  return i / 4 * 8 + static_cast<int>(threadIdx.x % 4) * 2 + i % 2;
+}
+
+template <typename T>
+__device__ __forceinline__ void store_tile(const DeviceGemmArgs& args, const Place& place,
+                                           int group, const float (&total)[T::kRegisters]) {
+  const int thread = static_cast<int>(threadIdx.x) % kGroupThreads;
+  const int row = place.row + group * kGroupRows + thread / 32 * 16 + thread % 32 / 4;
+  // Read before anything is stored: the compiler must take stores for changes of what it reads.
+  const OutputRow outputs[2] = {output_row(args, row), output_row(args, row + 8)};
+#pragma unroll
+  for (int i = 0; i < T::kRegisters; ++i) {
+    const int token = place.token + token_of(i);
+    const int output = row + i % 4 / 2 * 8;
+    if (output < args.w.rows && token < args.tokens) {
+      store_output(args, place.part, token, output, outputs[i % 4 / 2], total[i]);
+    }
+  }
+}
+
+/// Grid: tiles of outputs x tiles of tokens (place_of), 1, parts. Block: kGroups warpgroups and a
+/// producer warp; a pair of blocks is a cluster. Dynamic shared memory: barriers, a ring of kStages
+/// blocks of 128 bytes of K, subtrees of shards.
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
 __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>::kThreads, 1)
     gemm_wgmma_kernel(const DeviceGemmArgs args, const __grid_constant__ TensorMap w_map,
-                      const __grid_constant__ TensorMap a_map) {
+                      const __grid_constant__ TensorMap a_map, const int blocks_a_pair) {
   using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
   Ring& ring = *reinterpret_cast<Ring*>(shared_memory());
   std::byte* stages = shared_memory() + kBarrierBytes;
   const int thread = static_cast<int>(threadIdx.x);
-  const int first_row = static_cast<int>(blockIdx.x) * T::kRows;
-  const int first_token = static_cast<int>(blockIdx.y) * kTokens;
-  const int part = static_cast<int>(blockIdx.z);
+  const bool pair = T::kMayPair && blocks_a_pair == 2;
+  const int rank = pair ? cluster_rank() : 0;
+  const Place place = place_of<T, kTokens>(args, T::kMayPair ? blocks_a_pair : 1);
   if (thread == 0) {
     for (int stage = 0; stage < kStages; ++stage) {
       barrier_make(&ring.full[stage], 1);
-      barrier_make(&ring.empty[stage], kGroups * kGroupThreads / 32);
+      barrier_make(&ring.empty[stage], kGroups * kGroupThreads / 32 * (pair ? 2 : 1));
     }
     barriers_made();
   }
   __syncthreads();
+  // Nobody may reach into a block of the pair whose barriers are not made.
+  if (pair) cluster_wait(cluster_arrive());
   const int shard_sums = args.w.shard_k / static_cast<int>(kBlock);  // FP32 additions of a shard
-  constexpr int kValueBytes = kE4m3 ? 1 : 2;
   if (thread >= kGroups * kGroupThreads) {
     if (thread == kGroups * kGroupThreads) {
-      produce<T, kStages>(w_map, a_map, ring, stages, part * kLeaves * args.w.shard_k * kValueBytes,
-                          first_row, first_token, kLeaves * shard_sums * T::kBlocksASum);
+      constexpr int kValueBytes = kE4m3 ? 1 : 2;
+      const int byte = place.part * kLeaves * args.w.shard_k * kValueBytes;
+      produce<T, kStages>({w_map, a_map, place.row, place.token, byte}, ring, stages,
+                          kLeaves * shard_sums * T::kBlocksASum, pair, rank);
     }
     return;
   }
+  wait_for_inputs();
+  let_next_start();
   const int group = thread / kGroupThreads;
   float total[T::kRegisters];
-  constexpr int kLevels = kLeaves == 8 ? 3 : kLeaves == 4 ? 2 : kLeaves == 2 ? 1 : 0;
-  // Subtrees of shards that wait for their right neighbour, by height.
-  constexpr int kNear = T::kFar ? kLevels - 1 : kLevels;
-  float pending[kNear == 0 ? 1 : kNear][T::kRegisters];
+  float near[T::kRegisters];
   float* far = reinterpret_cast<float*>(stages + kStages * T::kStageBytes) + thread;
-  constexpr int kFarStep = kGroups * kGroupThreads;
-  const int lane = thread % 32;
   int block = 0;
-#pragma unroll
+#pragma unroll 1
   for (int leaf = 0; leaf < kLeaves; ++leaf) {
 #pragma unroll
     for (int i = 0; i < T::kRegisters; ++i) total[i] = 0.0F;
     for (int sum = 0; sum < shard_sums; ++sum) {
       float fresh[T::kRegisters];
-#pragma unroll
-      for (int b = 0; b < T::kBlocksASum; ++b, ++block) {
-        const int stage = block % kStages;
-        barrier_wait(&ring.full[stage], static_cast<unsigned>(block / kStages) & 1U);
-        const std::byte* at = stages + stage * T::kStageBytes;
-        const std::uint64_t w = matrix_descriptor(at + group * kGroupRows * kRowBytes);
-        const std::uint64_t a = matrix_descriptor(at + T::kWeightBytes);
-        wgmma_hold(fresh);
-        wgmma_fence();
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-          // 32 bytes of K a step: 2 in the descriptor's units of 16 bytes.
-          Wgmma<kTokens, kE4m3>::add(fresh, w + 2 * k, a + 2 * k, b > 0 || k > 0 ? 1 : 0);
-        }
-        wgmma_commit();
-        wgmma_wait();
-        wgmma_hold(fresh);
-        if (lane == 0) barrier_arrive(&ring.empty[stage]);
-      }
+      multiply<T, kE4m3, kTokens, kStages>(ring, stages, group, block, pair ? 1 - rank : -1, fresh);
 #pragma unroll
       for (int i = 0; i < T::kRegisters; ++i) total[i] = __fadd_rn(total[i], fresh[i]);
     }
-    const int shard = part * kLeaves + leaf;
+    if (args.a_scale != nullptr) {
 #pragma unroll
-    for (int i = 0; i < T::kRegisters; ++i) {
-      if (args.a_scale != nullptr) {
-        const int token = first_token + i / 4 * 8 + lane % 4 * 2 + i % 2;
-        total[i] = __fmul_rn(total[i], shard_scale(args, token, shard));
-      }
-#pragma unroll
-      for (int level = 0; level < kLevels; ++level) {
-        const bool is_far = level >= kNear;
-        if ((leaf + 1) % (2 << level) != 0) {
-          (is_far ? far[i * kFarStep] : pending[is_far ? 0 : level][i]) = total[i];
-          break;
-        }
-        total[i] = __fadd_rn(is_far ? far[i * kFarStep] : pending[is_far ? 0 : level][i], total[i]);
+      for (int i = 0; i < T::kRegisters; ++i) {
+        const int token = place.token + token_of(i);
+        total[i] = __fmul_rn(total[i], shard_scale(args, token, place.part * kLeaves + leaf));
       }
     }
+    fold<T>(leaf, far, near, total);
   }
-  const int row = first_row + group * kGroupRows + thread % kGroupThreads / 32 * 16 + lane / 4;
-#pragma unroll
-  for (int i = 0; i < T::kRegisters; ++i) {
-    const int token = first_token + i / 4 * 8 + lane % 4 * 2 + i % 2;
-    const int output = row + i % 4 / 2 * 8;
-    if (output < args.w.rows && token < args.tokens) {
-      store_output(args, part, token, output, total[i]);
-    }
-  }
+  // The other block of a pair may still arrive at barriers of this one: nobody leaves before it has.
+  const std::uint64_t ticket = pair ? cluster_arrive() : 0;
+  store_tile<T>(args, place, group, total);
+  if (pair) cluster_wait(ticket);
 }
 
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
-void start(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps) {
+void start(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
   using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
   const std::int64_t row_bytes = args.w.inputs() * (kE4m3 ? 1 : 2);
+  const int row_tiles = (args.w.rows + T::kRows - 1) / T::kRows;
+  const int token_tiles = (args.tokens + kTokens - 1) / kTokens;
+  const int pair = T::kMayPair && pairs && row_tiles > 1 ? 2 : 1;
+  const int blocks = (row_tiles + pair - 1) / pair * pair * token_tiles;
   launch(stream,
          {.name = "gemm_wgmma",
-          .grid_x = static_cast<unsigned>((args.w.rows + T::kRows - 1) / T::kRows),
-          .grid_y = static_cast<unsigned>((args.tokens + kTokens - 1) / kTokens),
+          .grid_x = static_cast<unsigned>(blocks),
           .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
           .threads = T::kThreads,
-          .shared_bytes = T::kSharedBytes},
+          .shared_bytes = T::kSharedBytes,
+          .cluster = static_cast<unsigned>(pair),
+          .early = true},
          gemm_wgmma_kernel<kE4m3, kGroups, kTokens, kStages, kLeaves>, args,
          maps.find(args.w.data, args.w.rows, row_bytes, T::kRows),
-         maps.find(args.a, args.a_rows, row_bytes, kTokens));
+         maps.find(args.a, args.a_rows, row_bytes, kTokens / pair), pair);
 }
 
 /// Few tokens: one warpgroup a block, so that there are blocks for every multiprocessor.
-template <bool kE4m3, int kLeaves>
-void choose_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps) {
-  if (args.tokens <= 8) return start<kE4m3, 1, 8, 6, kLeaves>(stream, args, maps);
-  if (args.tokens <= 16) return start<kE4m3, 1, 16, 6, kLeaves>(stream, args, maps);
-  if (args.tokens <= 32) return start<kE4m3, 1, 32, 6, kLeaves>(stream, args, maps);
-  if constexpr (kLeaves > 1) {
-    // The tree of shards stays in registers, which leaves room for 64 tokens.
-    return start<kE4m3, 2, 64, 7, kLeaves>(stream, args, maps);
-  } else {
-    if (args.tokens <= 64) return start<kE4m3, 1, 64, 6, 1>(stream, args, maps);
-    if (args.tokens <= 128) return start<kE4m3, 1, 128, 4, 1>(stream, args, maps);
-    start<kE4m3, 2, 128, 6, 1>(stream, args, maps);
+template <bool kE4m3>
+void choose_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+  if (args.tokens <= 8) return start<kE4m3, 1, 8, 6, 1>(stream, args, maps, pairs);
+  if (args.tokens <= 16) return start<kE4m3, 1, 16, 6, 1>(stream, args, maps, pairs);
+  if (args.tokens <= 32) return start<kE4m3, 1, 32, 6, 1>(stream, args, maps, pairs);
+  if (args.tokens <= 64) return start<kE4m3, 1, 64, 6, 1>(stream, args, maps, pairs);
+  if (args.tokens <= 128 && args.w.shards == 1) {
+    return start<kE4m3, 1, 128, 4, 1>(stream, args, maps, pairs);
   }
+  start<kE4m3, 2, 128, 6, 1>(stream, args, maps, pairs);
 }
 
 template <bool kE4m3>
-void choose_leaves(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps) {
+void choose_leaves(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
   const int parts = args.kind == GemmOut::kParts ? args.parts : 1;
   switch (args.w.shards / parts) {
     case 1:
-      return choose_tokens<kE4m3, 1>(stream, args, maps);
+      return choose_tokens<kE4m3>(stream, args, maps, pairs);
     case 2:
-      return start<kE4m3, 1, 64, 6, 2>(stream, args, maps);
+      return start<kE4m3, 2, 128, 6, 2>(stream, args, maps, pairs);
     case 4:
-      return start<kE4m3, 1, 64, 6, 4>(stream, args, maps);
+      return start<kE4m3, 2, 128, 4, 4>(stream, args, maps, pairs);
     case 8:
-      return choose_tokens<kE4m3, 8>(stream, args, maps);
+      return start<kE4m3, 2, 128, 3, 8>(stream, args, maps, pairs);
     default:
       ASSAY_CHECK(false, "shards of a product");
   }
@@ -220,15 +333,15 @@ bool gemm_wgmma_fits(const DeviceGemmArgs& args) {
   return args.a_is_e4m3 == (args.w.type == WeightType::kE4m3);
 }
 
-void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps) {
+void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
   ASSAY_CHECK(gemm_wgmma_fits(args), "operands of one type");
   ASSAY_CHECK(args.w.shard_k % kBlock == 0 && args.ldo >= args.w.rows, "shape of a product");
   ASSAY_CHECK(args.a_rows >= args.tokens, "rows behind a product's input");
   if (args.tokens == 0) return;
   if (args.a_is_e4m3) {
-    choose_leaves<true>(stream, args, maps);
+    choose_leaves<true>(stream, args, maps, pairs);
   } else {
-    choose_leaves<false>(stream, args, maps);
+    choose_leaves<false>(stream, args, maps, pairs);
   }
 }
 

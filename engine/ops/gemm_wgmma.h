@@ -29,6 +29,8 @@ class TensorMaps {
 bool gemm_wgmma_fits(const DeviceGemmArgs& args);
 /// REQUIRES: a device of capability 9.0, gemm_wgmma_fits(args). E4M3: within 2^-10 of the sum of
 /// magnitudes of each 128 products; BF16: the bits of gemm_mma_cuda.
-void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps);
+/// `pairs`: neighbouring blocks share what they read, which changes no bit.
+void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps,
+                     bool pairs = pairs_of_blocks());
 
 }  // namespace assay::engine

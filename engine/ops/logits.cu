@@ -203,6 +203,7 @@ __device__ bool find_max(const float* logits, int vocab) {
   unsigned top = 0;
   int at = vocab;
   bool bad = false;
+#pragma unroll 8
   for (int id = thread; id < vocab; id += kThreads) {
     const float value = logits[id];
     bad = bad || (__float_as_uint(value) & 0x7F800000U) == 0x7F800000U;
@@ -268,6 +269,8 @@ __device__ double sum_exponentials(const float* logits, int vocab, float max) {
 
 /// Grid: rows. Block: 512 threads, one row. Dynamic shared memory: Shared and a float a tile.
 __global__ void __launch_bounds__(kThreads) logits_kernel(const LogitsArgs args) {
+  wait_for_inputs();
+  let_next_start();
   Shared& s = shared();
   const std::int64_t row = blockIdx.x;
   const float* logits = args.logits + row * args.ld;
@@ -292,6 +295,8 @@ __global__ void __launch_bounds__(kThreads) logits_kernel(const LogitsArgs args)
 
 /// Grid: rows. Block: 512 threads, one row. Dynamic shared memory: Shared.
 __global__ void __launch_bounds__(kThreads) top_logits_kernel(const TopLogitsArgs args) {
+  wait_for_inputs();
+  let_next_start();
   const std::int64_t row = blockIdx.x;
   const float* logits = args.logits + row * args.ld;
   const int count = args.counts[row];
@@ -315,6 +320,8 @@ __global__ void __launch_bounds__(kThreads) top_logits_kernel(const TopLogitsArg
 
 /// Grid: any. Block: 128 threads, a value each.
 __global__ void gather_logits_kernel(const GatherLogitsArgs args) {
+  wait_for_inputs();
+  let_next_start();
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i < args.count) {
     args.out[i] = args.logits[static_cast<std::int64_t>(args.rows[i]) * args.ld + args.ids[i]];
@@ -330,7 +337,8 @@ void logits_cuda(CudaStream stream, const LogitsArgs& args) {
          {.name = "logits",
           .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
-          .shared_bytes = shared_bytes(args.vocab)},
+          .shared_bytes = shared_bytes(args.vocab),
+          .early = true},
          logits_kernel, args);
 }
 
@@ -340,7 +348,8 @@ void top_logits_cuda(CudaStream stream, const TopLogitsArgs& args) {
          {.name = "top_logits",
           .grid_x = static_cast<unsigned>(args.rows),
           .threads = kThreads,
-          .shared_bytes = shared_bytes(0)},
+          .shared_bytes = shared_bytes(0),
+          .early = true},
          top_logits_kernel, args);
 }
 
@@ -350,7 +359,8 @@ void gather_logits_cuda(CudaStream stream, const GatherLogitsArgs& args) {
   launch(stream,
          {.name = "gather_logits",
           .grid_x = (static_cast<unsigned>(args.count) + kBlockThreads - 1) / kBlockThreads,
-          .threads = kBlockThreads},
+          .threads = kBlockThreads,
+          .early = true},
          gather_logits_kernel, args);
 }
 

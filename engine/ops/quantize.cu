@@ -10,16 +10,29 @@ namespace {
 constexpr int kThreads = 256;
 
 /// Grid: rows x shards. Block: 256 threads, one shard of one row. Dynamic shared memory: the shard
-/// in FP32 and 34 floats.
-__global__ void __launch_bounds__(kThreads) pack_rows_kernel(const PackRowsArgs args) {
+/// in FP32 and 34 floats. `wide`: a shard is whole, aligned groups of four values.
+__global__ void __launch_bounds__(kThreads)
+    pack_rows_kernel(const PackRowsArgs args, const bool wide) {
+  wait_for_inputs();
+  let_next_start();
   float* y = reinterpret_cast<float*>(shared_memory());
   const int used = args.next.shard_used;
   const std::int64_t row = blockIdx.x;
   const int shard = static_cast<int>(blockIdx.y);
   const bf16* in = args.in + row * args.ld;
-  for (int i = static_cast<int>(threadIdx.x); i < used; i += kThreads) {
-    const int col = shard * used + i;
-    y[i] = col < args.cols ? from_bf16(in[col]) : 0.0F;
+  if (wide) {
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < used; i += kThreads * 4) {
+      const uint2 four = *reinterpret_cast<const uint2*>(in + shard * used + i);
+      y[i] = low_bf16(four.x);
+      y[i + 1] = high_bf16(four.x);
+      y[i + 2] = low_bf16(four.y);
+      y[i + 3] = high_bf16(four.y);
+    }
+  } else {
+    for (int i = static_cast<int>(threadIdx.x); i < used; i += kThreads) {
+      const int col = shard * used + i;
+      y[i] = col < args.cols ? from_bf16(in[col]) : 0.0F;
+    }
   }
   __syncthreads();
   store_next_input(args.next, row, shard, y, y + used);
@@ -153,13 +166,16 @@ void pack_rows_cuda(CudaStream stream, const PackRowsArgs& args) {
   ASSAY_CHECK(args.next.shards * args.next.shard_used >= args.cols, "columns to pack");
   if (args.rows == 0) return;
   const auto floats = static_cast<std::size_t>(args.next.shard_used + kReduceFloats);
+  const bool wide = args.next.shard_used % 4 == 0 && args.ld % 4 == 0 &&
+                    args.next.shards * args.next.shard_used == args.cols;
   launch(stream,
          {.name = "pack_rows",
           .grid_x = static_cast<unsigned>(args.rows),
           .grid_y = static_cast<unsigned>(args.next.shards),
           .threads = kThreads,
-          .shared_bytes = floats * sizeof(float)},
-         pack_rows_kernel, args);
+          .shared_bytes = floats * sizeof(float),
+          .early = true},
+         pack_rows_kernel, args, wide);
 }
 
 void weight_rows_cuda(CudaStream stream, const WeightRowsArgs& args) {

@@ -65,6 +65,8 @@ __device__ __forceinline__ void store_head(const RopeCacheArgs& args, std::int64
 /// Grid: rows x heads / 4. Block: 4 warps, a warp one head of one row; a lane holds pairs
 /// (j, j + head_dim / 2), j = lane, lane + 32, ...
 __global__ void __launch_bounds__(kWarps * 32) rope_cache_kernel(const RopeCacheArgs args) {
+  wait_for_inputs();
+  let_next_start();
   const std::int64_t row = blockIdx.x;
   const int head = static_cast<int>(blockIdx.y) * kWarps + static_cast<int>(threadIdx.x / 32);
   const int kv_heads = args.cache.kv_heads;
@@ -112,7 +114,8 @@ void rope_cache_cuda(CudaStream stream, const RopeCacheArgs& args) {
          {.name = "rope_cache",
           .grid_x = static_cast<unsigned>(args.rows.rows),
           .grid_y = static_cast<unsigned>((heads + kWarps - 1) / kWarps),
-          .threads = kWarps * 32},
+          .threads = kWarps * 32,
+          .early = true},
          rope_cache_kernel, args);
 }
 

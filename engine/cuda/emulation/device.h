@@ -108,6 +108,9 @@ T atomicMin(T* at, T value) {
   return old;
 }
 
+inline void wait_for_inputs() {}
+inline void let_next_start() {}
+
 /// The block's shared memory.
 inline std::byte* shared_memory() { return emulation::here().shared; }
 

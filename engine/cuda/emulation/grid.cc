@@ -41,25 +41,41 @@ struct Warp {
   std::array<std::uint64_t, 2> phase{};
 };
 
-/// The block that runs now.
+/// A block of the cluster that runs now.
+struct Block {
+  std::vector<Warp> warps;
+  std::map<unsigned, Barrier> barriers;
+  unsigned alive = 0;
+};
+
+/// The cluster that runs now.
 class BlockRun {
  public:
-  BlockRun(Here base, unsigned threads, std::vector<std::byte>& stacks,
+  BlockRun(const Here& base, unsigned threads, std::vector<std::byte>& stacks,
            const std::function<void()>& body)
-      : body_(body), fibers_(threads), warps_((threads + kLanes - 1) / kLanes) {
-    for (unsigned i = 0; i < threads; ++i) {
+      : body_(body), fibers_(std::size_t{threads} * base.cluster_blocks) {
+    blocks_.resize(base.cluster_blocks);
+    for (Block& block : blocks_) {
+      block.warps.resize((threads + kLanes - 1) / kLanes);
+      block.alive = threads;
+    }
+    for (std::size_t i = 0; i < fibers_.size(); ++i) {
       Fiber& fiber = fibers_[i];
       fiber.here = base;
-      fiber.here.rank = i;
-      fiber.here.thread.x = i % base.block_dim.x;
-      fiber.here.thread.y = i / base.block_dim.x % base.block_dim.y;
-      fiber.here.thread.z = i / (base.block_dim.x * base.block_dim.y);
+      fiber.here.rank = static_cast<unsigned>(i) % threads;
+      fiber.here.cluster_rank = static_cast<unsigned>(i) / threads;
+      fiber.here.block.x += fiber.here.cluster_rank;
+      fiber.here.shared += fiber.here.cluster_rank * base.shared_step;
+      const unsigned rank = fiber.here.rank;
+      fiber.here.thread.x = rank % base.block_dim.x;
+      fiber.here.thread.y = rank / base.block_dim.x % base.block_dim.y;
+      fiber.here.thread.z = rank / (base.block_dim.x * base.block_dim.y);
       getcontext(&fiber.context);
       fiber.context.uc_stack.ss_sp = stacks.data() + i * kStackBytes;
       fiber.context.uc_stack.ss_size = kStackBytes;
       makecontext(&fiber.context, reinterpret_cast<void (*)()>(&BlockRun::enter), 0);
     }
-    alive_ = threads;
+    alive_ = static_cast<unsigned>(fibers_.size());
   }
 
   void run() {
@@ -75,13 +91,14 @@ class BlockRun {
   }
 
   Fiber& current() { return *current_; }
+  Block& block() { return blocks_[current_->here.cluster_rank]; }
   unsigned alive() const { return alive_; }
   void progressed() { progress_ = true; }
   void yield() {
     if (_setjmp(current_->state) == 0) _longjmp(main_, 1);
   }
-  Warp& warp() { return warps_[current_->here.rank / kLanes]; }
-  Barrier& barrier(unsigned id) { return barriers_[id]; }
+  Warp& warp() { return block().warps[current_->here.rank / kLanes]; }
+  Barrier& cluster_barrier() { return cluster_barrier_; }
 
  private:
   static void enter();
@@ -95,8 +112,8 @@ class BlockRun {
 
   const std::function<void()>& body_;
   std::vector<Fiber> fibers_;
-  std::vector<Warp> warps_;
-  std::map<unsigned, Barrier> barriers_;
+  std::vector<Block> blocks_;
+  Barrier cluster_barrier_;
   jmp_buf main_{};
   Fiber* current_ = nullptr;
   unsigned alive_ = 0;
@@ -115,6 +132,7 @@ void BlockRun::enter() {
     block.error_ = std::current_exception();
   }
   block.current_->done = true;
+  --block.block().alive;
   --block.alive_;
   block.progress_ = true;
   _longjmp(block.main_, 1);
@@ -124,13 +142,14 @@ void BlockRun::enter() {
 constexpr unsigned kWholeBlock = ~0U;
 
 void sync(unsigned id, unsigned threads) {
-  Barrier& barrier = running->barrier(id);
+  Block& block = running->block();
+  Barrier& barrier = block.barriers[id];
   const std::uint64_t phase = barrier.phase;
   ++barrier.arrived;
   running->progressed();
-  auto passed = [&barrier, phase, threads] {
+  auto passed = [&block, &barrier, phase, threads] {
     if (barrier.phase != phase) return true;
-    if (barrier.arrived < (threads == kWholeBlock ? running->alive() : threads)) return false;
+    if (barrier.arrived < (threads == kWholeBlock ? block.alive : threads)) return false;
     barrier.arrived = 0;
     ++barrier.phase;
     return true;
@@ -142,29 +161,34 @@ void sync(unsigned id, unsigned threads) {
 
 const Here& here() { return running->current().here; }
 
-void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
+void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, unsigned cluster,
               const std::function<void()>& body) {
   const unsigned threads = block.x * block.y * block.z;
   ASSAY_CHECK(threads > 0 && threads <= 1024, "threads of an emulated block");
+  ASSAY_CHECK(cluster > 0 && grid.x % cluster == 0, "blocks of an emulated cluster");
   const FlushSubnormals flush;
   // Kept between launches: most of a launch's time would go into zeroing them.
   static std::vector<std::byte> stacks;
-  if (stacks.size() < threads * kStackBytes) stacks.resize(threads * kStackBytes);
-  std::vector<std::byte> memory(shared_bytes + 1024);
+  const std::size_t stack_bytes = std::size_t{threads} * cluster * kStackBytes;
+  if (stacks.size() < stack_bytes) stacks.resize(stack_bytes);
+  const std::size_t step = (shared_bytes + 1023) / 1024 * 1024;
+  std::vector<std::byte> memory(step * cluster + 1024);
   const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
   std::byte* shared = memory.data() + (1024 - address % 1024) % 1024;
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
-      for (unsigned x = 0; x < grid.x; ++x) {
-        std::memset(shared, 0xFF, shared_bytes);
+      for (unsigned x = 0; x < grid.x; x += cluster) {
+        std::memset(shared, 0xFF, step * cluster);
         Here base{.block = {x, y, z}, .block_dim = block, .grid_dim = grid};
+        base.cluster_blocks = cluster;
         base.shared = shared;
         base.shared_bytes = shared_bytes;
+        base.shared_step = step;
         BlockRun run(base, threads, stacks, body);
         running = &run;
         run.run();
         running = nullptr;
-        total_threads += threads;
+        total_threads += std::uint64_t{threads} * cluster;
       }
     }
   }
@@ -173,6 +197,25 @@ void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
 void wait_erased(bool (*ready)(void*), void* context) {
   while (!ready(context)) running->yield();
   running->progressed();
+}
+
+std::uint64_t cluster_arrive() {
+  Barrier& barrier = running->cluster_barrier();
+  ++barrier.arrived;
+  running->progressed();
+  return barrier.phase;
+}
+
+void cluster_wait(std::uint64_t ticket) {
+  auto passed = [ticket] {
+    Barrier& barrier = running->cluster_barrier();
+    if (barrier.phase != ticket) return true;
+    if (barrier.arrived < running->alive()) return false;
+    barrier.arrived = 0;
+    ++barrier.phase;
+    return true;
+  };
+  wait_until(passed);
 }
 
 void sync_block() { sync(0, kWholeBlock); }

@@ -24,15 +24,18 @@ struct Here {
   Index3 block;
   Index3 block_dim;
   Index3 grid_dim;
-  unsigned rank = 0;  // of the thread in its block
+  unsigned rank = 0;           // of the thread in its block
+  unsigned cluster_rank = 0;   // of the block in its cluster
+  unsigned cluster_blocks = 1;
   std::byte* shared = nullptr;
   std::size_t shared_bytes = 0;
+  std::size_t shared_step = 0;  // from a block's shared memory to that of its cluster's next
 };
 const Here& here();
 
-/// Runs `body` once for every thread of the grid. Subnormals are zero meanwhile, as the kernels are
-/// compiled for the device.
-void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
+/// Runs `body` once for every thread of the grid, whose blocks form clusters of `cluster` along x.
+/// Subnormals are zero meanwhile, as the kernels are compiled for the device.
+void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, unsigned cluster,
               const std::function<void()>& body);
 
 /// Lets other threads run until `ready()` holds.
@@ -45,6 +48,9 @@ void wait_until(Ready& ready) {
 
 /// All threads of the block that have not returned.
 void sync_block();
+/// The same of the cluster: arriving and waiting apart. Returns what to wait for.
+std::uint64_t cluster_arrive();
+void cluster_wait(std::uint64_t ticket);
 /// Named barrier of `threads` threads.
 void sync_named(unsigned id, unsigned threads);
 

@@ -73,16 +73,20 @@ inline void barrier_wait(std::uint64_t* barrier, unsigned parity) {
   emulation::wait_until(passed);
 }
 
-inline void copy_box(void* shared, const TensorMap& map, int x, int y, std::uint64_t* barrier) {
-  emulation::TiledMatrix matrix;
+namespace emulation {
+
+/// A box to `shared` of the block `ahead` blocks behind this one in the cluster.
+inline void copy_box_to(void* shared, const TensorMap& map, int x, int y, std::uint64_t* barrier,
+                        std::ptrdiff_t ahead) {
+  TiledMatrix matrix;
   std::memcpy(&matrix, map.opaque, sizeof(matrix));
-  const auto offset =
-      static_cast<std::size_t>(static_cast<std::byte*>(shared) - emulation::here().shared);
+  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(shared) - here().shared);
   ASSAY_CHECK(offset % 1024 == 0, "a box begins at a multiple of 1024 bytes");
+  const std::ptrdiff_t shift = ahead * static_cast<std::ptrdiff_t>(here().shared_step);
   for (std::int64_t row = 0; row < matrix.box_rows; ++row) {
     for (std::int64_t piece = 0; piece < 8; ++piece) {
       const auto at = offset + static_cast<std::size_t>(row * 128 + piece * 16);
-      std::byte* to = emulation::here().shared + emulation::swizzled(at);
+      std::byte* to = here().shared + swizzled(at) + shift;
       const std::int64_t column = x + piece * 16;
       if (y + row < matrix.rows && column < matrix.row_bytes) {
         std::memcpy(to, matrix.base + (y + row) * matrix.row_bytes + column, 16);
@@ -91,10 +95,34 @@ inline void copy_box(void* shared, const TensorMap& map, int x, int y, std::uint
       }
     }
   }
-  emulation::BarrierState state = emulation::load(barrier);
+  auto* theirs =
+      reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::byte*>(barrier) + shift);
+  BarrierState state = load(theirs);
   state.bytes -= static_cast<std::int32_t>(2 * 128 * matrix.box_rows);
-  emulation::store(barrier, state);
+  store(theirs, state);
 }
+
+}  // namespace emulation
+
+inline void copy_box(void* shared, const TensorMap& map, int x, int y, std::uint64_t* barrier) {
+  emulation::copy_box_to(shared, map, x, y, barrier, 0);
+}
+inline void copy_box_to_pair(void* shared, const TensorMap& map, int x, int y,
+                             std::uint64_t* barrier) {
+  const auto rank = static_cast<std::ptrdiff_t>(emulation::here().cluster_rank);
+  ASSAY_CHECK(emulation::here().cluster_blocks == 2, "a pair of blocks");
+  emulation::copy_box_to(shared, map, x, y, barrier, -rank);
+  emulation::copy_box_to(shared, map, x, y, barrier, 1 - rank);
+}
+inline int cluster_rank() { return static_cast<int>(emulation::here().cluster_rank); }
+inline void barrier_arrive_at(std::uint64_t* barrier, int rank) {
+  const auto ahead = rank - static_cast<int>(emulation::here().cluster_rank);
+  barrier_arrive(reinterpret_cast<std::uint64_t*>(
+      reinterpret_cast<std::byte*>(barrier) +
+      ahead * static_cast<std::ptrdiff_t>(emulation::here().shared_step)));
+}
+inline std::uint64_t cluster_arrive() { return emulation::cluster_arrive(); }
+inline void cluster_wait(std::uint64_t ticket) { emulation::cluster_wait(ticket); }
 
 inline std::uint64_t matrix_descriptor(const void* shared) {
   const auto offset =

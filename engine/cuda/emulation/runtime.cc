@@ -34,6 +34,9 @@ void cuda_check(int code, const char* what) {
 }
 void after_launch(CudaStream /*stream*/) {}
 
+bool early_starts() { return false; }
+bool pairs_of_blocks() { return true; }
+
 bool tracing() { return false; }
 void trace_start(CudaStream /*stream*/) {}
 void trace_stop(CudaStream /*stream*/, const char* /*name*/) {}

@@ -185,6 +185,8 @@ const Shape kShapes[] = {
     {true, true, 130, 8, 129, 20}, {true, true, 64, 1, 256, 40},   {true, false, 65, 1, 130, 7},
     {true, false, 33, 8, 40, 12},  {false, false, 64, 1, 256, 70}, {true, true, 130, 1, 128, 130},
     {true, true, 66, 8, 20, 66},
+    // Several tiles of outputs, an odd number of them; one token more than a tile.
+    {true, true, 300, 1, 200, 129},  {false, false, 200, 8, 16, 129},
 };
 
 class MatmulCuda : public testing::TestWithParam<Shape> {};
@@ -224,7 +226,9 @@ TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) 
   if (shape.w_is_e4m3 != shape.a_is_e4m3) return;
   const Problem problem(shape);
   TensorMaps maps;
-  const auto wgmma = [&](const DeviceGemmArgs& args) { gemm_wgmma_cuda(nullptr, args, maps); };
+  const auto wgmma = [&](const DeviceGemmArgs& args) {
+    gemm_wgmma_cuda(nullptr, args, maps, false);
+  };
   const FlushSubnormals flush;
   const auto out = problem.run(wgmma, GemmOut::kFloat, 1);
   const auto expected = problem.expected(true);
@@ -244,6 +248,28 @@ TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) 
   if (shape.a_is_e4m3) return;
   const auto mma = [](const DeviceGemmArgs& args) { gemm_mma_cuda(nullptr, args); };
   EXPECT_EQ(out, problem.run(mma, GemmOut::kFloat, 1));
+}
+
+TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
+  const Shape& shape = GetParam();
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  if (shape.w_is_e4m3 != shape.a_is_e4m3) return;
+  const Problem problem(shape);
+  TensorMaps maps;
+  bool pairs = false;
+  const auto wgmma = [&](const DeviceGemmArgs& args) {
+    gemm_wgmma_cuda(nullptr, args, maps, pairs);
+  };
+  const FlushSubnormals flush;
+  const auto alone = problem.run(wgmma, GemmOut::kFloat, 1);
+  const auto sums = problem.run(wgmma, GemmOut::kParts, 1);
+  pairs = true;
+  maps = {};
+  EXPECT_EQ(problem.run(wgmma, GemmOut::kFloat, 1), alone);
+  for (int parts = 1; parts <= shape.shards; parts *= 2) {
+    maps = {};
+    EXPECT_EQ(folded(problem.run(wgmma, GemmOut::kParts, parts), sums.size()), sums) << parts;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MatmulCuda, testing::ValuesIn(kShapes));

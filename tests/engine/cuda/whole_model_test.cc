@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -161,7 +164,7 @@ ModelConfig odd_model() {
   return config;
 }
 
-TEST(WholeModelCuda, ExactKernelsGiveTheBitsOfTheCpuBackend) {
+TEST(ExactModelCuda, GivesTheBitsOfTheCpuBackend) {
   const ModelConfig config = odd_model();
   const std::vector<Ask> all = asks(config.vocab, 70);
   const struct {
@@ -199,54 +202,126 @@ ModelConfig tensor_model() {
   return config;
 }
 
-/// Largest difference of wanted log-probabilities at the prompts' positions, where both read the
-/// same tokens.
-double largest_difference(const Answers& a, const Answers& b, const std::vector<Ask>& all) {
-  double largest = 0;
+/// How two answers to the same tokens differ, over the prompts' positions; every sequence asks for
+/// the whole vocabulary.
+struct Difference {
+  double mean_kl = 0;  // of the second's next-token distribution from the first's, in nats
+  double largest = 0;  // of a log-probability
+  int positions = 0;
+};
+Difference difference_of(const Answers& a, const Answers& b, const std::vector<Ask>& all) {
+  Difference out;
   for (std::size_t s = 0; s < a.of.size(); ++s) {
     const auto rows = static_cast<std::size_t>(static_cast<std::int64_t>(all[s].prompt.size()) -
                                                all[s].first_logit);
     for (std::size_t i = 0; i < rows; ++i) {
+      double kl = 0;
       for (std::size_t t = 0; t < all[s].targets.size(); ++t) {
-        largest = std::max(largest,
-                           std::abs(a.of[s][i].target_logprobs[t] - b.of[s][i].target_logprobs[t]));
+        const double x = a.of[s][i].target_logprobs[t];
+        const double delta = x - b.of[s][i].target_logprobs[t];
+        kl += std::exp(x) * delta;
+        out.largest = std::max(out.largest, std::abs(delta));
       }
+      out.mean_kl += kl;
+      ++out.positions;
     }
   }
-  return largest;
+  out.mean_kl /= out.positions;
+  return out;
 }
 
-TEST(WholeModelCuda, TensorCoresAgreeWithTheCpuAndResultsDoNotDependOnTheBatch) {
-  const ModelConfig config = tensor_model();
-  const std::vector<Ask> all = asks(config.vocab, 70);
-  const struct {
-    const char* setting;
-    KvType kv;
-    const char* gemm;
-    // Random weights make flat distributions: one BF16 rounding of a value near one is 4e-3. FP8
-    // sums of 13 fraction bits (2^-12 of their size) move one activation in some hundred across a
-    // boundary between E4M3 codes, which are 2^-4 apart, and 136 inputs do not average that out.
-    double tolerance = 8e-3;
-  } cases[] = {{"bf16", KvType::kBf16, "mma"},      {"fp8", KvType::kFp8, "mma"},
-               {"fp8-block", KvType::kBf16, "mma"}, {"int8", KvType::kBf16, "mma", 5e-2},
-               {"int4-g128", KvType::kBf16, "mma"}, {"bf16", KvType::kFp8, "wgmma"},
-               {"fp8", KvType::kFp8, "wgmma", 5e-2}};
-  for (const auto& [name, kv, gemm, tolerance] : cases) {
-    if (std::string_view(gemm) == "wgmma" && use_device(0).capability != 90) continue;
-    const PrecisionSetting setting = find_setting(name);
-    const Answers together = on_cuda(config, setting, kv, all, {gemm, "tensor"});
-    const double difference = largest_difference(together, on_cpu(config, setting, kv, all), all);
-    fmt::print("{} {}: largest difference of a log-probability {:.2e}\n", name, gemm, difference);
-    EXPECT_LT(difference, tolerance) << name << " " << gemm;
-    expect_same(on_cuda(config, setting, kv, all,
-                        {.gemm = gemm, .attention = "tensor", .batch = 1, .rows = 8}),
-                together, std::string(name) + " alone");
-    expect_same(
-        on_cuda(config, setting, kv, all,
-                {.gemm = gemm, .attention = "tensor", .batch = 3, .rows = 17, .prefix = true}),
-        together, std::string(name) + " by three with prefix cache");
+/// The best token must be the same wherever it leads by more than twice the tolerance.
+void expect_same_leaders(const Answers& a, const Answers& b, const std::vector<Ask>& all,
+                         double tolerance) {
+  for (std::size_t s = 0; s < a.of.size(); ++s) {
+    const auto rows = static_cast<std::size_t>(static_cast<std::int64_t>(all[s].prompt.size()) -
+                                               all[s].first_logit);
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::vector<double> best(a.of[s][i].target_logprobs.begin(),
+                              a.of[s][i].target_logprobs.end());
+      std::partial_sort(best.begin(), best.begin() + 2, best.end(), std::greater<>());
+      if (best[0] - best[1] <= 2 * tolerance) continue;
+      EXPECT_EQ(a.of[s][i].argmax, b.of[s][i].argmax) << "sequence " << s << ", row " << i;
+    }
   }
 }
+
+/// Tolerances are those of docs/cuda.md ("Agreement"). The mean divergence must also stay below a
+/// tenth of what the setting itself does to the model: sums that quantization noise hides are as
+/// good as exact ones.
+struct Case {
+  const char* setting;
+  KvType kv;
+  const char* gemm;
+  double mean_kl;
+  double largest;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.setting << " " << c.gemm; }
+
+class WholeModelCuda : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (std::string_view(GetParam().gemm) == "wgmma" && use_device(0).capability != 90) {
+      GTEST_SKIP() << "needs compute capability 9.0";
+    }
+  }
+  const ModelConfig config_ = tensor_model();
+};
+
+TEST_P(WholeModelCuda, TensorCoresAgreeWithTheCpu) {
+  const Case& c = GetParam();
+  std::vector<Ask> all = asks(config_.vocab, 70);
+  for (Ask& ask : all) {
+    ask.targets.resize(static_cast<std::size_t>(config_.vocab));
+    std::iota(ask.targets.begin(), ask.targets.end(), 0);
+  }
+  const PrecisionSetting setting = find_setting(c.setting);
+  const Answers expected = on_cpu(config_, setting, c.kv, all);
+  const Answers got = on_cuda(config_, setting, c.kv, all, {c.gemm, "tensor"});
+  const Difference difference = difference_of(expected, got, all);
+  const Answers plain = on_cpu(config_, find_setting("bf16"), KvType::kBf16, all);
+  const Difference price = difference_of(plain, expected, all);
+  fmt::print(
+      "{} {}: mean KL {:.2e}, largest difference of a log-probability {:.2e}; the setting itself: "
+      "{:.2e}, {:.2e}\n",
+      c.setting, c.gemm, difference.mean_kl, difference.largest, price.mean_kl, price.largest);
+  EXPECT_LT(difference.mean_kl, c.mean_kl);
+  EXPECT_LT(difference.largest, c.largest);
+  if (std::string_view(c.setting) != "bf16") {
+    EXPECT_LT(difference.mean_kl, 0.1 * price.mean_kl);
+  }
+  expect_same_leaders(expected, got, all, c.largest);
+}
+
+TEST_P(WholeModelCuda, ResultsDoNotDependOnTheBatch) {
+  const Case& c = GetParam();
+  const std::vector<Ask> all = asks(config_.vocab, 70);
+  const PrecisionSetting setting = find_setting(c.setting);
+  const Answers together = on_cuda(config_, setting, c.kv, all, {c.gemm, "tensor"});
+  expect_same(on_cuda(config_, setting, c.kv, all,
+                      {.gemm = c.gemm, .attention = "tensor", .batch = 1, .rows = 8}),
+              together, "alone");
+  expect_same(
+      on_cuda(config_, setting, c.kv, all,
+              {.gemm = c.gemm, .attention = "tensor", .batch = 3, .rows = 17, .prefix = true}),
+      together, "by three with prefix cache");
+}
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  std::string out = fmt::format("{}_{}", info.param.setting, info.param.gemm);
+  std::replace(out.begin(), out.end(), '-', '_');
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(
+    Settings, WholeModelCuda,
+    testing::Values(Case{"bf16", KvType::kBf16, "mma", 1e-4, 8e-3},
+                    Case{"fp8", KvType::kFp8, "mma", 1e-3, 8e-3},
+                    Case{"fp8-block", KvType::kBf16, "mma", 1e-3, 8e-3},
+                    Case{"int8", KvType::kBf16, "mma", 1e-3, 5e-2},
+                    Case{"int4-g128", KvType::kBf16, "mma", 1e-3, 8e-3},
+                    Case{"bf16", KvType::kFp8, "wgmma", 1e-4, 8e-3},
+                    Case{"fp8", KvType::kFp8, "wgmma", 1e-3, 5e-2}),
+    name_of);
 
 }  // namespace
 }  // namespace assay::engine

@@ -1,0 +1,127 @@
+"""scripts/gpu_check with programs that stand in for the device: crashes, hangs, wrong kernels, no device.
+
+usage: gpu_check_test.py REPOSITORY
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+REPOSITORY = Path(sys.argv.pop(1)).resolve()
+
+NVIDIA_SMI = """#!/bin/sh
+[ -n "$FAKE_NO_DEVICE" ] && { echo "no devices were found"; exit 6; }
+echo "NVIDIA H200, 580.1, 143771, 143000, 345, 1980, 700, 30, 9.0, Disabled"
+"""
+# Prints what GoogleTest prints; FAKE says what goes wrong, as in {"Wgmma": "crash", "WholeModel": "fail early"}.
+TEST = """#!/usr/bin/env python3
+import json, os, signal, sys, time
+pattern = sys.argv[1].split("=")[1]
+for word, what in json.loads(os.environ.get("FAKE", "{}")).items():
+    if word not in pattern:
+        continue
+    if what.endswith("early") and os.environ.get("ASSAY_CUDA_EARLY") == "0":
+        continue
+    print("[ RUN      ] Fake.Begun/0", flush=True)
+    if what == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "hang":
+        time.sleep(600)
+    print("Failure: values differ\\n[  FAILED  ] Fake.Begun/0 (1 ms)")
+    sys.exit(1)
+print("[ RUN      ] Fake.Fine\\n[       OK ] Fake.Fine (1 ms)")
+"""
+BENCH = """#!/usr/bin/env python3
+import json, os, sys
+if "load" in sys.argv and os.environ.get("FAKE_BENCH") == "broken":
+    print("gpu_bench: CUDA: out of memory", file=sys.stderr)
+    sys.exit(6)
+if sys.argv[1] == "load":
+    print(json.dumps({"bench": "load", "requests": int(sys.argv[5]), "output": int(sys.argv[4]), "decode_s": 2.0,
+                      "weight_bytes": 72000000000, "kernels": os.environ.get("ASSAY_CUDA_KERNELS", ""),
+                      "pairs": os.environ.get("ASSAY_CUDA_PAIRS", ""), "early": os.environ.get("ASSAY_CUDA_EARLY", "")}))
+else:
+    print(json.dumps({"bench": "gemm", "gb_per_s": 3000.0}))
+"""
+
+
+class GpuCheck(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.build = Path(self.folder.name)
+        for name, text in {"bin/nvidia-smi": NVIDIA_SMI, "tests/engine_gpu_test": TEST, "bench/gpu_bench": BENCH}.items():
+            path = self.build / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_check(self, fake=None, minutes=2.0, only="tests,load: 70b decode", **environment):
+        out = self.build / "record.json"
+        words = [sys.executable, REPOSITORY / "scripts/gpu_check", "--build-dir", self.build, "--out", out, "--minutes",
+                 str(minutes), "--bundle", self.build / "none"] + (["--only", only] if only else [])
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, env={
+            **os.environ, "PATH": f"{self.build / 'bin'}:{os.environ['PATH']}", "FAKE": json.dumps(fake or {}), **environment})
+        record = json.loads(out.read_text())
+        return done.returncode, record, {step["step"]: step for step in record["steps"]}
+
+    def load(self, steps):
+        return steps["load: 70b decode, batch 1"]["figures"]
+
+    def test_all_well(self):
+        code, record, steps = self.run_check(only="")
+        self.assertEqual(record["device"]["name"], "NVIDIA H200")
+        self.assertEqual(record["measured_with"], {"kernels": "wgmma", "environment": {}})
+        self.assertEqual(self.load(steps)["decode_tokens_per_s"], 63.5)
+        names = list(steps)
+        self.assertLess(names.index("tests: whole models"), names.index("load: 70b decode, batch 1"))
+        self.assertLess(names.index("load: 70b decode, batch 1"), names.index("sanitizer: memcheck"))
+        # What is not on this machine (cuobjdump, compute-sanitizer) is recorded, whatever it is.
+        self.assertEqual(code, 0 if all(step["ok"] for step in steps.values()) else 1)
+
+    def test_crash_of_pairs_falls_back_to_single_blocks(self):
+        code, record, steps = self.run_check({"PairsOfBlocks": "crash"})
+        self.assertEqual(code, 1)
+        self.assertEqual(steps["tests: products, pairs"]["reason"], "ended by SIGSEGV")
+        self.assertEqual(steps["tests: products, pairs"]["last_begun"], "Fake.Begun/0")
+        self.assertEqual(record["measured_with"]["kernels"], "wgmma without pairs")
+        self.assertEqual(self.load(steps)["pairs"], "0")
+
+    def test_wrong_wgmma_falls_back_to_mma_and_then_to_exact(self):
+        _, record, steps = self.run_check({"Wgmma": "fail"})
+        self.assertEqual(steps["tests: products, wgmma"]["failures"], ["Fake.Begun/0"])
+        self.assertEqual(self.load(steps)["kernels"], "mma")
+        _, record, steps = self.run_check({"Wgmma": "fail", "Mma": "fail"})
+        self.assertEqual(record["measured_with"]["kernels"], "exact")
+        self.assertEqual(self.load(steps)["kernels"], "exact")
+
+    def test_early_starts_are_given_up_when_they_alone_fail(self):
+        _, record, steps = self.run_check({"WholeModel": "fail early"})
+        self.assertTrue(steps["tests: whole models, no early starts"]["ok"])
+        self.assertEqual(record["measured_with"], {"kernels": "wgmma", "environment": {"ASSAY_CUDA_EARLY": "0"}})
+        self.assertEqual(self.load(steps)["early"], "0")
+
+    def test_a_hang_ends_at_its_limit_and_the_record_is_there(self):
+        code, record, steps = self.run_check({"RmsNorm": "hang"}, minutes=0.1)
+        self.assertEqual(code, 1)
+        self.assertEqual(steps["tests: row kernels"]["reason"], "out of time")
+        self.assertEqual(steps["tests: products, wgmma"]["reason"], "no time left")
+
+    def test_a_broken_load_is_recorded(self):
+        code, _, steps = self.run_check(FAKE_BENCH="broken")
+        self.assertEqual(code, 1)
+        self.assertIn("out of memory", steps["load: 70b decode, batch 1"]["reason"])
+
+    def test_no_device(self):
+        code, record, _ = self.run_check(FAKE_NO_DEVICE="1")
+        self.assertEqual(code, 6)
+        self.assertEqual(record["result"], "no device")
+
+
+if __name__ == "__main__":
+    unittest.main()
