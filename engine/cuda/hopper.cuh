@@ -91,6 +91,16 @@ __device__ __forceinline__ void cluster_wait(std::uint64_t /*ticket*/) {
   asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
 }
 
+/// All threads of a warpgroup: from here on each needs only, or has, this many registers.
+template <int kRegisters>
+__device__ __forceinline__ void give_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+template <int kRegisters>
+__device__ __forceinline__ void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
 /// Rows of 128 bytes in the 128-byte swizzle, eight rows an atom of 1024 bytes. `shared` may point
 /// 0, 32, 64 or 96 bytes into an atom's first row, which selects 32 bytes of K.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(const void* shared) {

@@ -34,7 +34,7 @@ struct DecodeShared {
 /// Grid: tiles x KV heads x spans. Block: 4 warps; a warp computes chunks w and w + 4 of the span,
 /// then the block folds the chunks in ascending order. Dynamic shared memory: DecodeShared.
 template <int kDim, bool kFp8>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     decode_kernel(const PagedAttentionArgs args, float scale) {
   wait_for_inputs();
   let_next_start();

@@ -22,7 +22,6 @@ namespace {
 constexpr int kRowBytes = 128;  // of a block of K: the width of the swizzle
 constexpr int kGroupRows = 64;  // outputs of a warpgroup
 constexpr int kGroupThreads = 128;
-constexpr int kProducerThreads = 32;
 constexpr int kMostStages = 8;
 constexpr int kBarrierBytes = 1024;  // in front of the ring, whose stages begin at multiples of it
 /// Tiles of tokens that run together: a wave of 132 blocks is then about as high as wide, which
@@ -34,7 +33,10 @@ constexpr int kStripTiles = 12;
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
 struct Tile {
   static constexpr int kRows = kGroups * kGroupRows;
-  static constexpr int kThreads = kGroups * kGroupThreads + kProducerThreads;
+  /// Folding shards takes more registers than a block's share: the producer becomes a whole
+  /// warpgroup, which hands over what it does not need.
+  static constexpr bool kMovesRegisters = kLeaves > 1;
+  static constexpr int kThreads = kGroups * kGroupThreads + (kMovesRegisters ? kGroupThreads : 32);
   static constexpr int kWeightBytes = kRows * kRowBytes;
   static constexpr int kStageBytes = kWeightBytes + kTokens * kRowBytes;
   static constexpr int kLevels = kLeaves == 8 ? 3 : kLeaves == 4 ? 2 : kLeaves == 2 ? 1 : 0;
@@ -210,43 +212,22 @@ __device__ __forceinline__ void store_tile(const DeviceGemmArgs& args, const Pla
   }
 }
 
-/// Grid: tiles of outputs x tiles of tokens (place_of), 1, parts. Block: kGroups warpgroups and a
-/// producer warp; a pair of blocks is a cluster. Dynamic shared memory: barriers, a ring of kStages
-/// blocks of 128 bytes of K, subtrees of shards.
-template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
-__global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>::kThreads, 1)
-    gemm_wgmma_kernel(const DeviceGemmArgs args, const __grid_constant__ TensorMap w_map,
-                      const __grid_constant__ TensorMap a_map, const int blocks_a_pair) {
-  using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
-  Ring& ring = *reinterpret_cast<Ring*>(shared_memory());
-  std::byte* stages = shared_memory() + kBarrierBytes;
-  const int thread = static_cast<int>(threadIdx.x);
-  const bool pair = T::kMayPair && blocks_a_pair == 2;
-  const int rank = pair ? cluster_rank() : 0;
-  const Place place = place_of<T, kTokens>(args, T::kMayPair ? blocks_a_pair : 1);
-  if (thread == 0) {
-    for (int stage = 0; stage < kStages; ++stage) {
-      barrier_make(&ring.full[stage], 1);
-      barrier_make(&ring.empty[stage], kGroups * kGroupThreads / 32 * (pair ? 2 : 1));
-    }
-    barriers_made();
-  }
-  __syncthreads();
-  // Nobody may reach into a block of the pair whose barriers are not made.
-  if (pair) cluster_wait(cluster_arrive());
-  const int shard_sums = args.w.shard_k / static_cast<int>(kBlock);  // FP32 additions of a shard
-  if (thread >= kGroups * kGroupThreads) {
-    if (thread == kGroups * kGroupThreads) {
-      constexpr int kValueBytes = kE4m3 ? 1 : 2;
-      const int byte = place.part * kLeaves * args.w.shard_k * kValueBytes;
-      produce<T, kStages>({w_map, a_map, place.row, place.token, byte}, ring, stages,
-                          kLeaves * shard_sums * T::kBlocksASum, pair, rank);
-    }
-    return;
-  }
+/// Where a block is in its cluster.
+struct Pair {
+  bool there;
+  int rank;
+  [[nodiscard]] __device__ __forceinline__ int other() const { return there ? 1 - rank : -1; }
+};
+
+/// What the warpgroups that multiply do.
+template <typename T, bool kE4m3, int kTokens, int kStages, int kLeaves>
+__device__ __forceinline__ void consume(const DeviceGemmArgs& args, const Place& place, Pair pair,
+                                        Ring& ring, std::byte* stages) {
   wait_for_inputs();
   let_next_start();
+  const int thread = static_cast<int>(threadIdx.x);
   const int group = thread / kGroupThreads;
+  const int shard_sums = args.w.shard_k / static_cast<int>(kBlock);  // FP32 additions of a shard
   float total[T::kRegisters];
   float near[T::kRegisters];
   float* far = reinterpret_cast<float*>(stages + kStages * T::kStageBytes) + thread;
@@ -255,9 +236,10 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
   for (int leaf = 0; leaf < kLeaves; ++leaf) {
 #pragma unroll
     for (int i = 0; i < T::kRegisters; ++i) total[i] = 0.0F;
+#pragma unroll 1
     for (int sum = 0; sum < shard_sums; ++sum) {
       float fresh[T::kRegisters];
-      multiply<T, kE4m3, kTokens, kStages>(ring, stages, group, block, pair ? 1 - rank : -1, fresh);
+      multiply<T, kE4m3, kTokens, kStages>(ring, stages, group, block, pair.other(), fresh);
 #pragma unroll
       for (int i = 0; i < T::kRegisters; ++i) total[i] = __fadd_rn(total[i], fresh[i]);
     }
@@ -270,10 +252,49 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
     }
     fold<T>(leaf, far, near, total);
   }
-  // The other block of a pair may still arrive at barriers of this one: nobody leaves before it has.
-  const std::uint64_t ticket = pair ? cluster_arrive() : 0;
+  // The other block of a pair may still arrive at barriers of this one, which stays until it has.
+  const std::uint64_t ticket = pair.there ? cluster_arrive() : 0;
   store_tile<T>(args, place, group, total);
-  if (pair) cluster_wait(ticket);
+  if (pair.there) cluster_wait(ticket);
+}
+
+/// Grid: tiles of outputs x tiles of tokens (place_of), 1, parts. Block: kGroups warpgroups and a
+/// producer; a pair of blocks is a cluster. Dynamic shared memory: barriers, a ring of kStages
+/// blocks of 128 bytes of K, subtrees of shards.
+template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
+__global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>::kThreads, 1)
+    gemm_wgmma_kernel(const DeviceGemmArgs args, const __grid_constant__ TensorMap w_map,
+                      const __grid_constant__ TensorMap a_map, const int blocks_a_pair) {
+  using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
+  Ring& ring = *reinterpret_cast<Ring*>(shared_memory());
+  std::byte* stages = shared_memory() + kBarrierBytes;
+  const int thread = static_cast<int>(threadIdx.x);
+  const bool paired = T::kMayPair && blocks_a_pair == 2;
+  const Pair pair{paired, paired ? cluster_rank() : 0};
+  const Place place = place_of<T, kTokens>(args, T::kMayPair ? blocks_a_pair : 1);
+  if (thread == 0) {
+    for (int stage = 0; stage < kStages; ++stage) {
+      barrier_make(&ring.full[stage], 1);
+      barrier_make(&ring.empty[stage], kGroups * kGroupThreads / 32 * (paired ? 2 : 1));
+    }
+    barriers_made();
+  }
+  __syncthreads();
+  // Nobody may reach into a block of the pair whose barriers are not made.
+  if (paired) cluster_wait(cluster_arrive());
+  if (thread >= kGroups * kGroupThreads) {
+    if constexpr (T::kMovesRegisters) give_registers<24>();
+    if (thread == kGroups * kGroupThreads) {
+      constexpr int kValueBytes = kE4m3 ? 1 : 2;
+      const int byte = place.part * kLeaves * args.w.shard_k * kValueBytes;
+      const int blocks = kLeaves * (args.w.shard_k / static_cast<int>(kBlock)) * T::kBlocksASum;
+      produce<T, kStages>({w_map, a_map, place.row, place.token, byte}, ring, stages, blocks,
+                          paired, pair.rank);
+    }
+  } else {
+    if constexpr (T::kMovesRegisters) take_registers<240>();
+    consume<T, kE4m3, kTokens, kStages, kLeaves>(args, place, pair, ring, stages);
+  }
 }
 
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>

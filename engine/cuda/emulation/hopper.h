@@ -129,6 +129,10 @@ inline std::uint64_t matrix_descriptor(const void* shared) {
       static_cast<std::uint64_t>(static_cast<const std::byte*>(shared) - emulation::here().shared);
   return offset >> 4 | std::uint64_t{1} << 16 | std::uint64_t{64} << 32 | std::uint64_t{1} << 62;
 }
+template <int kRegisters>
+void give_registers() {}
+template <int kRegisters>
+void take_registers() {}
 inline void wgmma_fence() {}
 inline void wgmma_commit() {}
 inline void wgmma_wait() {}

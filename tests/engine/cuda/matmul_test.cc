@@ -272,6 +272,19 @@ TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
   }
 }
 
+// More tiles of tokens than run together, the last strip narrower; an odd tile of outputs.
+TEST(MatmulCudaStrips, PairsOfBlocksReachEveryTile) {
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  const Problem problem({false, false, 260, 1, 40, 1700});
+  TensorMaps maps;
+  const auto wgmma = [&](const DeviceGemmArgs& args) {
+    gemm_wgmma_cuda(nullptr, args, maps, true);
+  };
+  const auto mma = [](const DeviceGemmArgs& args) { gemm_mma_cuda(nullptr, args); };
+  const FlushSubnormals flush;
+  EXPECT_EQ(problem.run(wgmma, GemmOut::kFloat, 1), problem.run(mma, GemmOut::kFloat, 1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, MatmulCuda, testing::ValuesIn(kShapes));
 
 }  // namespace

@@ -156,6 +156,12 @@ TEST(Parts, MorePartsForFewTokensAndNeverMoreMemoryThanPlanned) {
   }
   EXPECT_EQ(runner.parts(w, 1, true), 8);
   EXPECT_EQ(runner.parts(w, 4096, true), 1);
+  // 64 tiles of 128 outputs, and as many more as there are tiles of 128 tokens, on 132
+  // multiprocessors: as few parts as leave no round mostly idle.
+  EXPECT_EQ(runner.parts(w, 100, true), 2);
+  EXPECT_EQ(runner.parts(w, 256, true), 1);
+  EXPECT_EQ(runner.parts(w, 300, true), 2);
+  EXPECT_EQ(runner.parts(w, 512, true), 1);
 }
 
 TEST(GemmKinds, WgmmaNeedsHopper) {

@@ -246,16 +246,24 @@ void expect_same_leaders(const Answers& a, const Answers& b, const std::vector<A
   }
 }
 
-/// Tolerances are those of docs/cuda.md ("Agreement"). The mean divergence must also stay below a
-/// tenth of what the setting itself does to the model: sums that quantization noise hides are as
-/// good as exact ones.
+/// Tolerances are those of docs/cuda.md ("Agreement"): `mean_kl` in nats for every setting, and, for
+/// quantized ones, a share of what the setting itself does to the model on the CPU. Sums that
+/// quantization noise hides are as good as exact ones.
 struct Case {
   const char* setting;
   KvType kv;
   const char* gemm;
   double mean_kl;
-  double largest;
+  double share = 0.1;
+  double largest = 8e-3;  // of a log-probability: two roundings of a BF16 value near one
 };
+// FP8 sums of 13 fraction bits are off by about 2^-12 of the products' magnitudes, which moves about
+// 1 in 256 activations across a boundary between E4M3 codes, 2^-4 apart. Quantization itself moves
+// every one by 1/12 of the square of that step: 12/256 of its noise comes on top for sums as large
+// as their products, some times that for sums that cancel. No log-probability may move by more than
+// the setting moves one.
+constexpr double kShortSumsShare = 0.5;
+
 void PrintTo(const Case& c, std::ostream* out) { *out << c.setting << " " << c.gemm; }
 
 class WholeModelCuda : public testing::TestWithParam<Case> {
@@ -285,12 +293,13 @@ TEST_P(WholeModelCuda, TensorCoresAgreeWithTheCpu) {
       "{} {}: mean KL {:.2e}, largest difference of a log-probability {:.2e}; the setting itself: "
       "{:.2e}, {:.2e}\n",
       c.setting, c.gemm, difference.mean_kl, difference.largest, price.mean_kl, price.largest);
+  const double largest = c.largest > 0 ? c.largest : price.largest;
   EXPECT_LT(difference.mean_kl, c.mean_kl);
-  EXPECT_LT(difference.largest, c.largest);
+  EXPECT_LT(difference.largest, largest);
   if (std::string_view(c.setting) != "bf16") {
-    EXPECT_LT(difference.mean_kl, 0.1 * price.mean_kl);
+    EXPECT_LT(difference.mean_kl, c.share * price.mean_kl);
   }
-  expect_same_leaders(expected, got, all, c.largest);
+  expect_same_leaders(expected, got, all, largest);
 }
 
 TEST_P(WholeModelCuda, ResultsDoNotDependOnTheBatch) {
@@ -314,13 +323,13 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Settings, WholeModelCuda,
-    testing::Values(Case{"bf16", KvType::kBf16, "mma", 1e-4, 8e-3},
-                    Case{"fp8", KvType::kFp8, "mma", 1e-3, 8e-3},
-                    Case{"fp8-block", KvType::kBf16, "mma", 1e-3, 8e-3},
-                    Case{"int8", KvType::kBf16, "mma", 1e-3, 5e-2},
-                    Case{"int4-g128", KvType::kBf16, "mma", 1e-3, 8e-3},
-                    Case{"bf16", KvType::kFp8, "wgmma", 1e-4, 8e-3},
-                    Case{"fp8", KvType::kFp8, "wgmma", 1e-3, 5e-2}),
+    testing::Values(Case{"bf16", KvType::kBf16, "mma", 1e-4},
+                    Case{"fp8", KvType::kFp8, "mma", 1e-3},
+                    Case{"fp8-block", KvType::kBf16, "mma", 1e-3},
+                    Case{"int8", KvType::kBf16, "mma", 1e-3},
+                    Case{"int4-g128", KvType::kBf16, "mma", 1e-3},
+                    Case{"bf16", KvType::kFp8, "wgmma", 1e-4},
+                    Case{"fp8", KvType::kFp8, "wgmma", 1e-3, kShortSumsShare, 0}),
     name_of);
 
 }  // namespace
