@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "engine/ops/cpu_kernels.h"
 
@@ -16,6 +17,7 @@ struct CpuKernelBodies {
   using V = typename S::V;
   using P = typename S::P;
   using Decoder = typename S::Decoder;
+  using Bf16Decoder = typename S::Bf16Decoder;
   static constexpr int kGroups = kPanelRows / 16;  // vectors of outputs in a panel
   static constexpr std::int64_t kBlockPairs = kBlock / 2;
   static constexpr std::int64_t kChainPairs = kBlockPairs / 2;
@@ -113,38 +115,98 @@ struct CpuKernelBodies {
     }
   }
 
-  /// The four pair vectors of inputs 4 q .. 4 q + 3 and rows of group g, from E4M3 lines.
+  /// The two pair vectors of a quad (four inputs) and the rows of group g, from E4M3 lines.
   struct Codes {
     const Decoder& decoder;
-    static constexpr std::int64_t kBytes = 1;  // of a weight
-    [[gnu::always_inline]] void load(const std::byte* w, std::int64_t q, int g, P& a, P& b) const {
-      decoder.decode(w + (q * kGroups + g) * 64, a, b);
+    static constexpr std::int64_t kQuadBytes = 256;
+    [[gnu::always_inline]] void load(const std::byte* quad, int g, P& a, P& b) const {
+      decoder.decode(quad + g * 64, a, b);
     }
   };
   /// The same from BF16 pairs.
   struct Pairs {
-    static constexpr std::int64_t kBytes = 2;
-    [[gnu::always_inline]] void load(const std::byte* w, std::int64_t q, int g, P& a, P& b) const {
-      const auto* pairs = reinterpret_cast<const bf16*>(w);
-      a = S::load_pairs(pairs + (2 * q * kGroups + g) * 32);
-      b = S::load_pairs(pairs + ((2 * q + 1) * kGroups + g) * 32);
+    static constexpr std::int64_t kQuadBytes = 512;
+    [[gnu::always_inline]] void load(const std::byte* quad, int g, P& a, P& b) const {
+      const auto* pairs = reinterpret_cast<const bf16*>(quad);
+      a = S::load_pairs(pairs + g * 32);
+      b = S::load_pairs(pairs + (kGroups + g) * 32);
     }
   };
+  /// The same from compressed BF16, without the exceptions.
+  struct Compressed {
+    Bf16Decoder decoder;
+    static constexpr std::int64_t kQuadBytes = kBf16QuadBytes;
+    [[gnu::always_inline]] void load(const std::byte* quad, int g, P& a, P& b) const {
+      decoder.decode(quad, g, a, b);
+    }
+  };
+
+  /// Exceptions of one block of compressed weights; positions count from the panel's begin.
+  struct Exceptions {
+    const Bf16Exception* begin = nullptr;
+    const Bf16Exception* end = nullptr;
+    std::int64_t origin = 0;  // position of the block's first value
+    /// Bit q: quad q of either chain has some.
+    [[nodiscard]] std::uint32_t quads() const {
+      std::uint32_t out = 0;
+      for (const Bf16Exception* e = begin; e != end; ++e) {
+        out |= 1U << ((e->position - origin) / kBf16QuadValues % (kChainPairs / 2));
+      }
+      return out;
+    }
+    /// Puts those of values [first, first + count) of the block into their places.
+    void apply(bf16* values, std::int64_t first, std::int64_t count) const {
+      for (const Bf16Exception* e = begin; e != end; ++e) {
+        const std::int64_t at = e->position - origin - first;
+        if (at >= 0 && at < count) values[at] = e->value;
+      }
+    }
+  };
+
+  template <class Weights>
+  [[gnu::always_inline]] static void decode_quad(const Weights& weights, const std::byte* quad,
+                                                 bf16* out) {
+    for (int g = 0; g < kGroups; ++g) {
+      P a, b;
+      weights.load(quad, g, a, b);
+      S::store_pairs(out + g * 32, a);
+      S::store_pairs(out + (kGroups + g) * 32, b);
+    }
+  }
+
+  /// A quad of each of a block's chains.
+  template <int R, class Weights>
+  [[gnu::always_inline]] static void direct_quads(const Weights& weights, const std::byte* near,
+                                                  const std::byte* far, const P (&x)[2][R][2],
+                                                  V (&first)[R][kGroups], V (&second)[R][kGroups]) {
+    for (int g = 0; g < kGroups; ++g) {
+      P w0, w1, w2, w3;
+      weights.load(near, g, w0, w1);
+      weights.load(far, g, w2, w3);
+      for (int r = 0; r < R; ++r) {
+        first[r][g] = S::dot(first[r][g], w0, x[0][r][0]);
+        second[r][g] = S::dot(second[r][g], w2, x[1][r][0]);
+        first[r][g] = S::dot(first[r][g], w1, x[0][r][1]);
+        second[r][g] = S::dot(second[r][g], w3, x[1][r][1]);
+      }
+    }
+  }
 
   /// One block of 128 inputs straight from the packed weights; its two chains side by side, so that
   /// few rows still fill the pipeline. Memory is the limit here: what comes after this block is
   /// asked for early, over the end of the panel too, where the thread's next panel lies.
   template <int R, class Weights>
-  static void direct_block(const Weights& weights, const bf16* a, std::int64_t lda,
-                           const std::byte* w, float* total) {
+  static void direct_block(const Weights& weights, const Exceptions& exceptions, const bf16* a,
+                           std::int64_t lda, const std::byte* w, float* total) {
     V first[R][kGroups];
     V second[R][kGroups];
     for (int r = 0; r < R; ++r) {
       for (int g = 0; g < kGroups; ++g) first[r][g] = second[r][g] = S::zero();
     }
     constexpr std::int64_t kQuads = kChainPairs / 2;
-    constexpr std::int64_t kQuadBytes = 4 * kPanelRows * Weights::kBytes;
+    constexpr std::int64_t kQuadBytes = Weights::kQuadBytes;
     constexpr std::int64_t kHalf = kQuads * kQuadBytes;
+    const std::uint32_t marked = exceptions.quads();
     for (std::int64_t q = 0; q < kQuads; ++q) {
       for (std::int64_t line = 0; line < 2 * kQuadBytes; line += 64) {
         __builtin_prefetch(w + 2 * q * kQuadBytes + line + kPrefetchBytes);
@@ -156,18 +218,71 @@ struct CpuKernelBodies {
           x[1][r][i] = S::broadcast_pair(a + r * lda + kBlock / 2 + 4 * q + 2 * i);
         }
       }
-      for (int g = 0; g < kGroups; ++g) {
-        P w0, w1, w2, w3;
-        weights.load(w, q, g, w0, w1);
-        weights.load(w + kHalf, q, g, w2, w3);
+      const std::byte* near = w + q * kQuadBytes;
+      if ((marked >> q & 1U) == 0) {
+        direct_quads<R>(weights, near, near + kHalf, x, first, second);
+        continue;
+      }
+      bf16 decoded[2][kBf16QuadValues];
+      for (int half = 0; half < 2; ++half) {
+        decode_quad(weights, near + half * kHalf, decoded[half]);
+        exceptions.apply(decoded[half], (q + half * kQuads) * kBf16QuadValues, kBf16QuadValues);
+      }
+      direct_quads<R>(Pairs(), reinterpret_cast<const std::byte*>(decoded[0]),
+                      reinterpret_cast<const std::byte*>(decoded[1]), x, first, second);
+    }
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
+    }
+    add_to_total<R>(total, first);
+  }
+
+  /// 64 inputs of a block for R rows, from zero, straight from the packed weights.
+  template <int R, class Weights>
+  [[gnu::always_inline]] static void tile_chain(const Weights& weights,
+                                                const Exceptions& exceptions, std::uint32_t marked,
+                                                const bf16* a, std::int64_t lda, const std::byte* w,
+                                                std::int64_t first_quad, Ahead& ahead,
+                                                V (&acc)[R][kGroups]) {
+    constexpr std::int64_t kQuads = kChainPairs / 2;
+    for (int r = 0; r < R; ++r) {
+      for (int g = 0; g < kGroups; ++g) acc[r][g] = S::zero();
+    }
+    const auto step = [&](const auto& from, const std::byte* quad, std::int64_t q) {
+      P weight[2][kGroups];
+      for (int g = 0; g < kGroups; ++g) from.load(quad, g, weight[0][g], weight[1][g]);
+      for (int pair = 0; pair < 2; ++pair) {
         for (int r = 0; r < R; ++r) {
-          first[r][g] = S::dot(first[r][g], w0, x[0][r][0]);
-          second[r][g] = S::dot(second[r][g], w2, x[1][r][0]);
-          first[r][g] = S::dot(first[r][g], w1, x[0][r][1]);
-          second[r][g] = S::dot(second[r][g], w3, x[1][r][1]);
+          const P x = S::broadcast_pair(a + r * lda + 4 * q + 2 * pair);
+          for (int g = 0; g < kGroups; ++g) acc[r][g] = S::dot(acc[r][g], weight[pair][g], x);
         }
       }
+    };
+    for (std::int64_t q = first_quad; q < first_quad + kQuads; ++q) {
+      ahead.fetch();
+      const std::byte* quad = w + q * Weights::kQuadBytes;
+      if ((marked >> (q - first_quad) & 1U) == 0) {
+        step(weights, quad, q);
+        continue;
+      }
+      bf16 decoded[kBf16QuadValues];
+      decode_quad(weights, quad, decoded);
+      exceptions.apply(decoded, q * kBf16QuadValues, kBf16QuadValues);
+      step(Pairs(), reinterpret_cast<const std::byte*>(decoded), q);
     }
+  }
+
+  /// One block of 128 inputs straight from the packed weights; asks for the next one.
+  template <int R, class Weights>
+  static void tile_block(const Weights& weights, const Exceptions& exceptions, const bf16* a,
+                         std::int64_t lda, const std::byte* w, float* total) {
+    constexpr std::int64_t kQuads = kChainPairs;  // of both chains
+    const std::uint32_t marked = exceptions.quads();
+    Ahead ahead{w + kQuads * Weights::kQuadBytes, Weights::kQuadBytes / 64};
+    V first[R][kGroups];
+    V second[R][kGroups];
+    tile_chain<R>(weights, exceptions, marked, a, lda, w, 0, ahead, first);
+    tile_chain<R>(weights, exceptions, marked, a, lda, w, kQuads / 2, ahead, second);
     for (int r = 0; r < R; ++r) {
       for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
     }
@@ -176,12 +291,29 @@ struct CpuKernelBodies {
 
   /// True when a block of so few rows was done without a decoded copy.
   template <class Weights>
-  static bool direct_rows(const Weights& weights, const bf16* a, std::int64_t lda,
-                          const std::byte* w, std::int64_t rows, float* total) {
+  static bool direct_rows(const Weights& weights, const Exceptions& exceptions, const bf16* a,
+                          std::int64_t lda, const std::byte* w, std::int64_t rows, float* total) {
     if (rows == 1) {
-      direct_block<1>(weights, a, lda, w, total);
+      direct_block<1>(weights, exceptions, a, lda, w, total);
     } else if (rows == 2 && S::kGemmRows >= 2) {
-      direct_block<2>(weights, a, lda, w, total);
+      direct_block<2>(weights, exceptions, a, lda, w, total);
+    } else if constexpr (S::kTileRows > 0 && !std::is_same_v<Weights, Pairs>) {
+      switch (rows) {
+        case 3:
+          tile_block<3>(weights, exceptions, a, lda, w, total);
+          break;
+        case 4:
+          tile_block<4>(weights, exceptions, a, lda, w, total);
+          break;
+        case 5:
+          tile_block<5>(weights, exceptions, a, lda, w, total);
+          break;
+        case 6:
+          tile_block<6>(weights, exceptions, a, lda, w, total);
+          break;
+        default:
+          return false;
+      }
     } else {
       return false;
     }
@@ -425,7 +557,43 @@ struct CpuKernelBodies {
     if (g.type == WeightType::kE2m1) return e2m1_sums(g, decoder, a, shard, rows, total, decoded);
     if (g.pieces != nullptr) return grouped_sums(g, decoder, row, shard, rows, total, decoded);
     if (g.type == WeightType::kInt8) return int8_sums(g, decoder, a, w, rows, total, decoded);
+    if (g.type == WeightType::kBf16Compressed) {
+      return compressed_sums(g, a, shard * g.shard_k, rows, total, decoded);
+    }
     shard_sums(g, decoder, a, w, rows, total, decoded);
+  }
+
+  /// Sums a shard of compressed BF16 weights whose first padded input is `begin`.
+  static void compressed_sums(const GemmPanel& g, const bf16* a, std::int64_t begin,
+                              std::int64_t rows, float* total, bf16* decoded) {
+    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
+    const Compressed weights{Bf16Decoder(bf16_exponent_bytes(g.top_exponent))};
+    const Bf16Exception* const end = g.exceptions + g.exception_count;
+    Exceptions of_block{g.exceptions, g.exceptions, 0};
+    for (std::int64_t k = 0; k < g.shard_used; k += kBlock) {
+      of_block.origin = (begin + k) * kPanelRows;
+      of_block.begin = of_block.end;
+      while (of_block.begin != end && of_block.begin->position < of_block.origin) ++of_block.begin;
+      of_block.end = of_block.begin;
+      while (of_block.end != end &&
+             of_block.end->position < of_block.origin + kBlock * kPanelRows) {
+        ++of_block.end;
+      }
+      const std::byte* w = g.w + of_block.origin / kBf16QuadValues * kBf16QuadBytes;
+      const std::int64_t pairs = smaller(kBlockPairs, (g.shard_used - k + 1) / 2);
+      if (pairs == kBlockPairs && direct_rows(weights, of_block, a + k, g.lda, w, rows, total)) {
+        continue;
+      }
+      // Decoding asks for a third of the next block, so that memory does not rest meanwhile.
+      constexpr std::int64_t kBytes = kBlock / 4 * kBf16QuadBytes;
+      Ahead ahead{w + kBytes, 2};
+      for (std::int64_t q = 0; q < (pairs + 1) / 2; ++q) {
+        ahead.fetch();
+        decode_quad(weights, w + q * kBf16QuadBytes, decoded + q * kBf16QuadValues);
+      }
+      of_block.apply(decoded, 0, kBlock * kPanelRows);
+      block_rows(a + k, g.lda, decoded, pairs, rows, w + kBytes * 4 / 3, kBytes * 2 / 3, total);
+    }
   }
 
   /// Sums one shard of K for `rows` rows into total [rows, 64].
@@ -438,11 +606,11 @@ struct CpuKernelBodies {
       const std::byte* weights = w + k * kPanelRows * element;
       const bool full = pairs == kBlockPairs;
       if (g.type == WeightType::kBf16) {
-        if (full && direct_rows(Pairs(), a + k, g.lda, weights, rows, total)) continue;
+        if (full && direct_rows(Pairs(), {}, a + k, g.lda, weights, rows, total)) continue;
         block_rows(a + k, g.lda, reinterpret_cast<const bf16*>(weights), pairs, rows,
                    weights + kBlockBytes * 2, kBlockBytes * 2, total);
       } else {
-        if (full && direct_rows(Codes{decoder}, a + k, g.lda, weights, rows, total)) continue;
+        if (full && direct_rows(Codes{decoder}, {}, a + k, g.lda, weights, rows, total)) continue;
         decode_into(decoder, weights, decoded, (pairs + 1) / 2, kGroups);
         block_rows(a + k, g.lda, decoded, pairs, rows, weights + kBlockBytes, kBlockBytes, total);
       }

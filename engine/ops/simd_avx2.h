@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "engine/ops/bf16_compression.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -19,6 +20,7 @@ struct Avx2 {
     __m256i a, b;
   };
   static constexpr int kGemmRows = 2;
+  static constexpr int kTileRows = 0;
 
   template <typename F>
   static V each(F f, V x) {
@@ -181,6 +183,35 @@ struct Avx2 {
     static void decode(const std::byte* line, P& first, P& second) {
       half(line, first.a, second.a);
       half(line + 32, first.b, second.b);
+    }
+  };
+
+  struct Bf16Decoder {
+    __m256i high;
+    __m256i low;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& bytes)
+        : high(_mm256_broadcastsi128_si256(
+              _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.high)))),
+          low(_mm256_broadcastsi128_si256(
+              _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.low)))) {}
+    void half(const std::byte* rest_at, const std::byte* codes_at, int group, __m256i& first,
+              __m256i& second) const {
+      const __m256i sign = _mm256_set1_epi8(static_cast<char>(0x80));
+      const __m256i rest = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rest_at));
+      __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes_at));
+      if (group % 2 != 0) codes = _mm256_srli_epi16(codes, 4);
+      codes = _mm256_and_si256(codes, _mm256_set1_epi8(0x0F));
+      const __m256i high_bytes =
+          _mm256_or_si256(_mm256_shuffle_epi8(high, codes), _mm256_and_si256(rest, sign));
+      const __m256i low_bytes =
+          _mm256_or_si256(_mm256_shuffle_epi8(low, codes), _mm256_andnot_si256(sign, rest));
+      first = _mm256_unpacklo_epi8(low_bytes, high_bytes);
+      second = _mm256_unpackhi_epi8(low_bytes, high_bytes);
+    }
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const std::byte* codes = quad + (4 + group / 2) * 64;
+      half(quad + group * 64, codes, group, first.a, second.a);
+      half(quad + group * 64 + 32, codes + 32, group, first.b, second.b);
     }
   };
 };

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "engine/ops/bf16_compression.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -15,6 +16,7 @@ struct Avx512 {
   using V = __m512;
   using P = __m512i;
   static constexpr int kGemmRows = 6;
+  static constexpr int kTileRows = 6;  // see simd_portable.h
 
   static V zero() { return _mm512_setzero_ps(); }
   static V set(float x) { return _mm512_set1_ps(x); }
@@ -128,6 +130,29 @@ struct Avx512 {
       const P signed_high = _mm512_ternarylogic_epi32(h, codes, sign, 0xF8);  // h | (codes & sign)
       first = _mm512_unpacklo_epi8(l, signed_high);
       second = _mm512_unpackhi_epi8(l, signed_high);
+    }
+  };
+
+  struct Bf16Decoder {
+    P high;
+    P low;
+    P sign;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& bytes) {
+      high = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes.high)));
+      low = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes.low)));
+      sign = _mm512_set1_epi8(static_cast<char>(0x80));
+    }
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const P rest = _mm512_loadu_si512(quad + group * 64);
+      P codes = _mm512_loadu_si512(quad + (4 + group / 2) * 64);
+      if (group % 2 != 0) codes = _mm512_srli_epi16(codes, 4);
+      codes = _mm512_and_si512(codes, _mm512_set1_epi8(0x0F));
+      const P h = _mm512_shuffle_epi8(high, codes);
+      const P l = _mm512_shuffle_epi8(low, codes);
+      const P high_bytes = _mm512_ternarylogic_epi32(h, rest, sign, 0xF8);  // h | (rest & sign)
+      const P low_bytes = _mm512_ternarylogic_epi32(l, rest, sign, 0xF4);   // l | (rest & ~sign)
+      first = _mm512_unpacklo_epi8(low_bytes, high_bytes);
+      second = _mm512_unpackhi_epi8(low_bytes, high_bytes);
     }
   };
 };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/ops/bf16_compression.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -20,6 +21,9 @@ struct Portable {
     std::uint32_t x[16];
   };
   static constexpr int kGemmRows = 1;
+  /// Rows for which a product decodes weights in registers, two groups of outputs at a time; 0: it
+  /// decodes a block into memory.
+  static constexpr int kTileRows = 0;
 
   template <typename F>
   static V lanes(F f) {
@@ -151,6 +155,24 @@ struct Portable {
         } else {
           lane |= static_cast<std::uint32_t>(value) << 16;
         }
+      }
+    }
+  };
+
+  /// The two vectors of pairs of one group of rows from a compressed quad (bf16_compression.h).
+  struct Bf16Decoder {
+    assay::engine::Bf16ExponentBytes bytes;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& table) : bytes(table) {}
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const std::byte* codes = quad + (4 + group / 2) * 64;
+      for (int i = 0; i < 64; ++i) {
+        const auto rest = static_cast<unsigned>(quad[group * 64 + i]);
+        const unsigned code = (static_cast<unsigned>(codes[i]) >> (group % 2 * 4)) & 15U;
+        const unsigned high = bytes.high[code] | (rest & 0x80U);
+        const unsigned low = bytes.low[code] | (rest & 0x7FU);
+        const unsigned value = high << 8U | low;
+        std::uint32_t& lane = (i % 16 < 8 ? first : second).x[i / 16 * 4 + i % 8 / 2];
+        lane = i % 2 == 0 ? value : lane | value << 16U;
       }
     }
   };

@@ -70,6 +70,8 @@ void decode(benchmark::State& state, const std::string& precision) {
     state.SetIterationTime(run_once(generator, sequences, 8, kDecodeTokens + 1));
   }
   state.SetItemsProcessed(state.iterations() * sequences * kDecodeTokens);
+  state.counters["step_weight_bytes"] =
+      static_cast<double>(generator.info().detail.at("step_weight_bytes").as_int());
 }
 
 void prefill(benchmark::State& state, const std::string& precision) {
@@ -97,9 +99,19 @@ void read_bandwidth(benchmark::State& state) {
 }
 
 BENCHMARK(read_bandwidth)->Name("BM_read_bandwidth/2_threads")->UseRealTime();
-BENCHMARK_CAPTURE(decode, fp8, "fp8")->Name("BM_decode/fp8")->Arg(1)->Arg(8)->UseManualTime();
+BENCHMARK_CAPTURE(decode, fp8, "fp8")
+    ->Name("BM_decode/fp8")
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(8)
+    ->UseManualTime();
 BENCHMARK_CAPTURE(prefill, fp8, "fp8")->Name("BM_prefill/fp8")->Arg(512)->UseManualTime();
-BENCHMARK_CAPTURE(decode, bf16, "bf16")->Name("BM_decode/bf16")->Arg(1)->Arg(8)->UseManualTime();
+BENCHMARK_CAPTURE(decode, bf16, "bf16")
+    ->Name("BM_decode/bf16")
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(8)
+    ->UseManualTime();
 BENCHMARK_CAPTURE(prefill, bf16, "bf16")->Name("BM_prefill/bf16")->Arg(512)->UseManualTime();
 
 }  // namespace
