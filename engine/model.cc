@@ -67,7 +67,7 @@ class Loader {
       first += slice(part).outputs.size();
     }
     if (out.type == WeightType::kBf16 && out.bytes() >= kCompressedFrom) {
-      compress_matrix(out, team_);
+      compress_matrix(kernels_, out, team_);
     }
     return out;
   }

@@ -15,7 +15,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "engine/ops/number.h"
 
@@ -27,6 +26,8 @@ struct Bf16Exception {
   bf16 value = 0;
 };
 
+/// Exponents top .. top - 14 have the codes 0 .. 14.
+inline constexpr unsigned kExponentCodes = 15;
 inline constexpr std::int64_t kBf16QuadValues = 256;
 inline constexpr std::int64_t kBf16QuadBytes = 384;
 /// Code of the exponent 0: zeros and subnormal values.
@@ -37,27 +38,13 @@ struct Bf16ExponentBytes {
   alignas(16) std::uint8_t high[16];
   alignas(16) std::uint8_t low[16];
 };
-constexpr Bf16ExponentBytes bf16_exponent_bytes(std::uint8_t top) {
-  Bf16ExponentBytes out{};
-  for (unsigned code = 0; code < 16; ++code) {
-    const unsigned exponent = code == kZeroExponent || code > top ? 0 : top - code;
-    out.high[code] = static_cast<std::uint8_t>(exponent >> 1U);
-    out.low[code] = static_cast<std::uint8_t>(exponent << 7U & 0x80U);
-  }
-  return out;
-}
 
-/// What compress_bf16 needs to know of a panel.
+/// What must be known of a panel before it is compressed.
 struct Bf16Survey {
   std::uint8_t top = 0;         // the largest exponent
   std::int64_t exceptions = 0;  // how many
 };
 
-/// REQUIRES: whole quads, here and below.
-Bf16Survey survey_bf16(std::span<const bf16> panel);
-/// Writes kBf16QuadBytes for each quad, and the panel's exceptions in ascending order.
-void compress_bf16(std::span<const bf16> panel, std::uint8_t top, std::byte* out,
-                   Bf16Exception* exceptions);
 /// The value at `position` of a panel's decoded values, exceptions aside (they read as anything).
 bf16 compressed_bf16_at(const std::byte* panel, std::uint8_t top, std::int64_t position);
 

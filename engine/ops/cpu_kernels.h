@@ -196,6 +196,11 @@ struct CpuKernels {
   void (*round_bf16)(const float* x, std::int64_t count, bf16* out) = nullptr;
   /// BF16 to FP32; `in` need not be aligned.
   void (*widen_bf16)(const std::byte* in, std::int64_t count, float* out) = nullptr;
+  /// Of `quads` times 256 values in the order of a packed panel.
+  Bf16Survey (*survey_bf16)(const bf16* panel, std::int64_t quads) = nullptr;
+  /// Writes kBf16QuadBytes for each quad, and the panel's exceptions in ascending order.
+  void (*compress_bf16)(const bf16* panel, std::int64_t quads, std::uint8_t top, std::byte* out,
+                        Bf16Exception* exceptions) = nullptr;
 };
 
 const CpuKernels& portable_kernels();

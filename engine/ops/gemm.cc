@@ -179,19 +179,20 @@ bf16 compressed_value(const PackedMatrix& matrix, std::int64_t panel, std::int64
 
 }  // namespace
 
-void compress_matrix(PackedMatrix& matrix, ThreadTeam& team) {
+void compress_matrix(const CpuKernels& kernels, PackedMatrix& matrix, ThreadTeam& team) {
   ASSAY_CHECK(matrix.type == WeightType::kBf16, "only BF16 is compressed");
   constexpr std::int64_t kMaxExceptions = 128;  // one in so many weights: half a bit a weight more
   const auto panels = static_cast<std::size_t>(matrix.panels());
-  const auto values = static_cast<std::size_t>(kPanelRows * matrix.padded_inputs());
+  const std::int64_t quads = kPanelRows * matrix.padded_inputs() / kBf16QuadValues;
+  const auto values = static_cast<std::size_t>(quads * kBf16QuadValues);
   const auto plain = static_cast<std::size_t>(matrix.panel_bytes());
   const auto decoded = [&](std::int64_t panel) {
-    return std::span(reinterpret_cast<const bf16*>(matrix.panel(panel)), values);
+    return reinterpret_cast<const bf16*>(matrix.panel(panel));
   };
   std::vector<std::uint8_t> tops(panels);
   std::vector<std::size_t> begins(panels + 1);
   team.run(matrix.panels(), [&](std::int64_t panel, int /*thread*/) {
-    const Bf16Survey survey = survey_bf16(decoded(panel));
+    const Bf16Survey survey = kernels.survey_bf16(decoded(panel), quads);
     tops[static_cast<std::size_t>(panel)] = survey.top;
     begins[static_cast<std::size_t>(panel) + 1] = static_cast<std::size_t>(survey.exceptions);
   });
@@ -204,7 +205,8 @@ void compress_matrix(PackedMatrix& matrix, ThreadTeam& team) {
   team.run(matrix.panels(), [&](std::int64_t panel, int /*thread*/) {
     std::vector<std::byte> out(compressed);
     const auto at = static_cast<std::size_t>(panel);
-    compress_bf16(decoded(panel), tops[at], out.data(), matrix.exceptions.data() + begins[at]);
+    kernels.compress_bf16(decoded(panel), quads, tops[at], out.data(),
+                          matrix.exceptions.data() + begins[at]);
     std::memcpy(matrix.data.data() + at * plain, out.data(), compressed);
   });
   for (std::size_t panel = 1; panel < panels; ++panel) {

@@ -109,7 +109,7 @@ void pack_codes(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t ro
 float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t input);
 /// Compresses BF16 weights in place, on the team, unless too many have rare exponents: then the
 /// matrix stays as it is. Memory that is not needed any more goes back to the system.
-void compress_matrix(PackedMatrix& matrix, ThreadTeam& team);
+void compress_matrix(const CpuKernels& kernels, PackedMatrix& matrix, ThreadTeam& team);
 /// Row `row` as BF16. REQUIRES: BF16, compressed or not; one shard; out holds inputs() values.
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out);
 

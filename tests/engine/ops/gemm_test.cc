@@ -94,7 +94,7 @@ Problem make_problem(const Shape& s, std::uint64_t seed) {
   }
   if (compressed) {
     ThreadTeam team(2);
-    compress_matrix(p.w, team);
+    compress_matrix(cpu_kernels(), p.w, team);
     EXPECT_EQ(p.w.type, WeightType::kBf16Compressed) << testing::PrintToString(s);
   }
   p.a.assign(static_cast<std::size_t>(s.tokens * p.w.padded_inputs()), 0);
@@ -250,9 +250,6 @@ TEST_P(GemmTest, IsCloseToTheDoublePrecisionProduct) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, GemmTest, testing::ValuesIn(available_cpu_kernels()),
-                         [](const auto& p) { return p.param; });
-
 /// 600 rows of BF16 values.
 PackedMatrix plain_matrix(SplitMix64& random, float (*value)(SplitMix64&)) {
   PackedMatrix m = make_packed_matrix(kB, 600, 1, 131);
@@ -270,13 +267,13 @@ std::vector<bf16> rows_of(const PackedMatrix& m) {
   return out;
 }
 
-TEST(PackedMatrix, IsCompressedWithoutLoss) {
+TEST_P(GemmTest, CompressesWithoutLoss) {
   SplitMix64 random(6);
   PackedMatrix m = plain_matrix(random, compressible);
   const std::vector<bf16> before = rows_of(m);
   const std::int64_t bytes = m.bytes();
   ThreadTeam team(2);
-  compress_matrix(m, team);
+  compress_matrix(cpu_kernels(GetParam()), m, team);
   ASSERT_EQ(m.type, kC);
   EXPECT_GT(m.exceptions.size(), 100U);
   EXPECT_EQ(m.bytes() * 4, bytes * 3);
@@ -289,13 +286,16 @@ TEST(PackedMatrix, IsCompressedWithoutLoss) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Kernels, GemmTest, testing::ValuesIn(available_cpu_kernels()),
+                         [](const auto& p) { return p.param; });
+
 TEST(PackedMatrix, StaysAsItIsWhereExponentsDiffer) {
   SplitMix64 random(6);
   PackedMatrix m = plain_matrix(
       random, [](SplitMix64& r) { return std::ldexp(uniform(r), -static_cast<int>(r.below(60))); });
   const std::vector<bf16> before = rows_of(m);
   ThreadTeam team(2);
-  compress_matrix(m, team);
+  compress_matrix(cpu_kernels(), m, team);
   EXPECT_EQ(m.type, kB);
   EXPECT_TRUE(m.exceptions.empty());
   EXPECT_EQ(rows_of(m), before);
@@ -309,7 +309,7 @@ TEST(PackedMatrix, KeepsInfinityAndNan) {
     pack_row(cpu_kernels(), m, 70, row, 1);
     const std::vector<bf16> before = rows_of(m);
     ThreadTeam team(1);
-    compress_matrix(m, team);  // beside infinity all else of the panel has no code
+    compress_matrix(cpu_kernels(), m, team);  // beside infinity all else of the panel has no code
     EXPECT_EQ(m.type, kB);
     EXPECT_EQ(rows_of(m), before);
   }
