@@ -447,7 +447,7 @@ std::int64_t packed_bytes(const MatrixFormat& format, std::int64_t rows, const W
 }  // namespace
 
 std::int64_t estimate_weight_bytes(const ModelConfig& c, const WeightSource& source,
-                                   const PrecisionSetting& setting, int ranks) {
+                                   const PrecisionSetting& setting, int ranks, RowSums sums) {
   using enum WeightKind;
   constexpr WeightKind kKinds[] = {kQ, kK, kV, kO, kGate, kUp, kDown};
   std::vector<MatrixFormat> formats;
@@ -456,7 +456,7 @@ std::int64_t estimate_weight_bytes(const ModelConfig& c, const WeightSource& sou
   }
   std::int64_t bytes = 0;
   for (int rank = 0; rank < ranks; ++rank) {
-    const Partition p = make_partition(c, ranks, rank);
+    const Partition p = make_partition(c, ranks, rank, sums);
     for (std::size_t i = 0; i < formats.size(); ++i) {
       const bool head = i + 1 == formats.size();
       const WeightSlice cut = weight_slice(c, p, head ? kLmHead : kKinds[i % std::size(kKinds)]);
