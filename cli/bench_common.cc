@@ -80,6 +80,7 @@ Json engine_json(const engine::EngineOptions& engine) {
   out.set("precision", engine.precision);
   out.set("kv", engine.kv);
   out.set("tp", engine.tp);
+  out.set("tp_invariant", engine.tp_invariant);
   out.set("threads", engine.threads);
   out.set("max_batch", engine.max_batch);
   out.set("max_context", engine.max_context);

@@ -22,6 +22,7 @@ void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
   command.add_option("--calibrate", options.calibrate,
                      "Text file for static scales that the model has not");
   command.add_option("--tp", options.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
+  command.add_flag("--tp-invariant,!--no-tp-invariant", options.tp_invariant, kTpInvariantHelp);
   command.add_option("--threads", options.threads, "CPU threads; 0: all this process may use")
       ->envname("ASSAY_THREADS")
       ->check(CLI::Range(0, 4096));

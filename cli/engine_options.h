@@ -6,6 +6,10 @@
 
 namespace assay::cli {
 
+constexpr const char* kTpInvariantHelp =
+    "The same bits for every --tp (default); --no-tp-invariant: a rank's inputs of o_proj and "
+    "down_proj in one sum with one scale";
+
 /// Adds --model, --device, --precision, --kv, --tp, --threads, --max-batch, --max-context, --seed
 /// and the like; they write into `options`, which must outlive the parsing. Environment:
 /// ASSAY_<NAME>.

@@ -14,6 +14,7 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/engine_options.h"
 #include "cli/gate_files.h"
 #include "cli/http_options.h"
 #include "cli/processes.h"
@@ -45,6 +46,7 @@ struct RunArguments {
   std::optional<std::string> device;
   std::optional<std::string> kv;
   std::optional<int> tp;
+  std::optional<bool> tp_invariant;
   std::optional<int> dp;
   std::optional<int> threads;
   std::optional<std::int64_t> max_batch;
@@ -86,6 +88,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
+  command.add_flag("--tp-invariant,!--no-tp-invariant", a.tp_invariant, kTpInvariantHelp);
   command.add_option("--dp", a.dp, "Copies of the model that answer different samples")
       ->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
@@ -151,6 +154,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   suites::SuiteEngine& engine = suite.engine;
   engine.device = a.device.value_or(engine.device);
   engine.tp = a.tp.value_or(engine.tp);
+  engine.tp_invariant = a.tp_invariant.value_or(engine.tp_invariant);
   engine.dp = a.dp.value_or(engine.dp);
   engine.threads = a.threads.value_or(engine.threads);
   engine.max_batch = a.max_batch.value_or(engine.max_batch);

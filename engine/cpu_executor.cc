@@ -25,8 +25,8 @@ CpuExecutor::CpuExecutor(const ModelConfig& config, const WeightSource& source,
   const bool pinned = threads * here >= usable_cores();
   for (int r = 0; r < here; ++r) {
     auto rank = std::make_unique<Rank>();
-    rank->model = load_model(config, make_partition(config, options.ranks, first + r), source,
-                             *options.setting, options.context, options.threads);
+    rank->model = load_model(config, make_partition(config, options.ranks, first + r, options.sums),
+                             source, *options.setting, options.context, options.threads);
     rank->cache =
         std::make_unique<KvCache>(KvShape{.layers = config.layers,
                                           .kv_heads = rank->model.partition.kv_heads.size(),
@@ -65,6 +65,12 @@ CpuExecutor::~CpuExecutor() {
 }
 
 std::int64_t CpuExecutor::max_rows() const { return ranks_.front()->forward->max_rows(); }
+
+std::uint64_t CpuExecutor::progress() const {
+  std::uint64_t sum = 0;
+  for (const auto& rank : ranks_) sum += rank->forward->progress();
+  return sum;
+}
 
 const CpuKernels& CpuExecutor::kernels() const { return ranks_.front()->forward->kernels(); }
 

@@ -26,6 +26,7 @@ struct CpuExecutorOptions {
   KvType kv = KvType::kBf16;
   ForwardObserver* observer = nullptr;  // one rank only
   int ranks = 1;                        // 1, 2, 4 or 8, equally many in every process
+  RowSums sums = RowSums::kEighths;
   int threads = 1;                      // of all ranks of this process; a rank has at least one
   std::int64_t context = 0;             // longest sequence
   std::int64_t pages = 0;               // of the cache
@@ -48,6 +49,7 @@ class CpuExecutor : public Executor {
   [[nodiscard]] std::int64_t max_rows() const override;
   [[nodiscard]] bool takes_logit_bias() const override { return true; }
   void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] std::uint64_t progress() const override;  // of all ranks
 
   [[nodiscard]] std::int64_t weight_bytes() const;  // of all ranks
   [[nodiscard]] const CpuKernels& kernels() const;

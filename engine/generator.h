@@ -26,6 +26,7 @@ struct EngineOptions {
   std::string kv = "bf16";
   std::string calibrate;  // file with a text for static scales that the model has not
   int tp = 1;
+  bool tp_invariant = true;      // bits that do not depend on tp (RowSums of partition.h)
   int dp = 1;                    // copies of the model that answer different requests
   int threads = 0;               // 0: the cores this process may use
   std::int64_t max_batch = 0;    // 0: by memory

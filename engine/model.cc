@@ -28,6 +28,8 @@ struct Part {
   }
 };
 
+/// Bytes from which BF16 matrices are compressed: smaller ones stay in a cache.
+constexpr std::int64_t kCompressedFrom = 4 << 20;
 constexpr std::int64_t kPanelsHeld = 128;  // read before the source may give back their memory
 
 std::int64_t overlap(const Range& range, std::int64_t size) {
@@ -63,6 +65,9 @@ class Loader {
       pack_part(out, part, first, cols);
       add_bias(out, part, first);
       first += slice(part).outputs.size();
+    }
+    if (out.type == WeightType::kBf16 && out.bytes() >= kCompressedFrom) {
+      compress_matrix(kernels_, out, team_);
     }
     return out;
   }
@@ -442,7 +447,7 @@ std::int64_t packed_bytes(const MatrixFormat& format, std::int64_t rows, const W
 }  // namespace
 
 std::int64_t estimate_weight_bytes(const ModelConfig& c, const WeightSource& source,
-                                   const PrecisionSetting& setting, int ranks) {
+                                   const PrecisionSetting& setting, int ranks, RowSums sums) {
   using enum WeightKind;
   constexpr WeightKind kKinds[] = {kQ, kK, kV, kO, kGate, kUp, kDown};
   std::vector<MatrixFormat> formats;
@@ -451,7 +456,7 @@ std::int64_t estimate_weight_bytes(const ModelConfig& c, const WeightSource& sou
   }
   std::int64_t bytes = 0;
   for (int rank = 0; rank < ranks; ++rank) {
-    const Partition p = make_partition(c, ranks, rank);
+    const Partition p = make_partition(c, ranks, rank, sums);
     for (std::size_t i = 0; i < formats.size(); ++i) {
       const bool head = i + 1 == formats.size();
       const WeightSlice cut = weight_slice(c, p, head ? kLmHead : kKinds[i % std::size(kKinds)]);

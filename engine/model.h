@@ -95,6 +95,7 @@ Model load_model(const ModelConfig& config, const Partition& partition, const We
 
 /// Bytes that `load_model` will need for all `ranks` ranks together, before anything is read.
 std::int64_t estimate_weight_bytes(const ModelConfig& config, const WeightSource& source,
-                                   const PrecisionSetting& setting, int ranks);
+                                   const PrecisionSetting& setting, int ranks,
+                                   RowSums sums = RowSums::kEighths);
 
 }  // namespace assay::engine

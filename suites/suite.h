@@ -58,6 +58,7 @@ struct SuiteTask {
 struct SuiteEngine {
   std::string device = "auto";
   int tp = 1;
+  bool tp_invariant = true;
   int dp = 1;
   int threads = 0;
   std::int64_t max_batch = 0;

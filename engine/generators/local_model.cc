@@ -17,9 +17,11 @@
 #include "engine/cuda/devices.h"
 #include "engine/generators/opened_model.h"
 #include "engine/ops/memory.h"
+#include "engine/parallel/launch.h"
 #include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
+#include "engine/step_watch.h"
 #include "engine/weight_sources.h"
 
 namespace assay::engine {
@@ -42,6 +44,10 @@ std::int64_t memory_for_model(const EngineOptions& options) {
   std::int64_t least = own;
   for (const std::string& one : all) least = std::min(least, parse_int(one).value_or(least));
   return parse_int(group.broadcast(std::to_string(least))).value_or(least) * group.size();
+}
+
+RowSums sums_of(const EngineOptions& options) {
+  return options.tp_invariant ? RowSums::kEighths : RowSums::kRanks;
 }
 
 std::string gibibytes(std::int64_t bytes) {
@@ -70,7 +76,8 @@ LocalLimits plan_memory(const OpenedModel& opened, const WeightSource& source,
                 limits.context, opened.config.max_position);
   }
   limits.batch = options.max_batch > 0 ? options.max_batch : kDefaultBatch;
-  const std::int64_t weights = estimate_weight_bytes(opened.config, source, setting, options.tp);
+  const std::int64_t weights =
+      estimate_weight_bytes(opened.config, source, setting, options.tp, sums_of(options));
   const std::int64_t page = page_bytes(opened.config, options);
   const std::int64_t available = memory_for_model(options);
   const std::int64_t one_sequence = (limits.context + kPageTokens - 1) / kPageTokens;
@@ -114,6 +121,7 @@ Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
                                     CpuExecutorOptions{.setting = &setting,
                                                        .kv = find_kv_type(options.kv),
                                                        .ranks = options.tp,
+                                                       .sums = sums_of(options),
                                                        .threads = threads,
                                                        .context = out.limits.context,
                                                        .pages = out.limits.pages,
@@ -121,7 +129,7 @@ Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
                                                        .processes = out.processes.get()});
   out.info.weight_bytes = executor->weight_bytes();
   out.info.device = "cpu";
-  out.info.arithmetic = "cpu-1";
+  out.info.arithmetic = options.tp_invariant ? "cpu-1" : fmt::format("cpu-1-tp{}", options.tp);
   out.info.detail.set("kernels", executor->kernels().name);
   out.executor = std::move(executor);
   return out;
@@ -177,6 +185,9 @@ Backend make_backend(const OpenedModel& opened, const EngineOptions& options, in
   backend.info.arithmetic += weights.id();
   backend.info.detail.set("kv_scales", weights.kv_scales());
   if (opened.checkpoint) opened.checkpoint->check_unchanged();
+  StepWatchOptions watch;
+  watch.limit = seconds_of(process_environment, "ASSAY_STALL_SECONDS", watch.limit);
+  backend.executor = std::make_unique<WatchedExecutor>(std::move(backend.executor), watch);
   return backend;
 }
 
@@ -201,6 +212,7 @@ void announce(const OpenedModel& opened, const EngineOptions& options) {
   load.set("calibrate", options.calibrate);
   load.set("kv", options.kv);
   load.set("tp", options.tp);
+  load.set("tp_invariant", options.tp_invariant);
   load.set("max_batch", options.max_batch);
   load.set("max_context", options.max_context);
   (void)options.processes->broadcast(load.dump());
@@ -216,6 +228,7 @@ Backend follow_load(ProcessGroup& group, int threads) {
   options.calibrate = load.at("calibrate").as_string();
   options.kv = load.at("kv").as_string();
   options.tp = static_cast<int>(load.at("tp").as_int());
+  options.tp_invariant = load.at("tp_invariant").as_bool();
   options.max_batch = load.at("max_batch").as_int();
   options.max_context = load.at("max_context").as_int();
   options.processes = &group;
@@ -241,6 +254,7 @@ void describe(LocalModel& model, const OpenedModel& opened, const EngineOptions&
   info.context = model.limits.context;
   info.kv = options.kv;
   info.detail.set("ranks", options.tp);
+  info.detail.set("tp_invariant", options.tp_invariant);
   if (options.processes != nullptr) info.detail.set("processes", options.processes->size());
   info.detail.set("chat", model.encoder->chat().reason);
   info.detail.set("kv_pages", model.limits.pages);

@@ -28,7 +28,7 @@ Range eighths(std::int64_t total, int size, int rank) {
 
 }  // namespace
 
-Partition make_partition(const ModelConfig& config, int size, int rank) {
+Partition make_partition(const ModelConfig& config, int size, int rank, RowSums sums) {
   if (size < 1 || kShards % size != 0) {
     throw_input("--tp {}: a model is cut into 1, 2, 4 or 8 ranks", size);
   }
@@ -44,6 +44,10 @@ Partition make_partition(const ModelConfig& config, int size, int rank) {
     throw_input("--tp {}: {} KV heads cannot be cut into {} equal parts", size, config.kv_heads,
                 size);
   }
+  if (size > config.kv_heads && size % config.kv_heads != 0) {
+    throw_input("--tp {}: {} KV heads cannot each be on equally many ranks", size,
+                config.kv_heads);
+  }
   ASSAY_CHECK(rank >= 0 && rank < size, "a rank of its group");
   Partition out;
   out.rank = rank;
@@ -55,7 +59,7 @@ Partition make_partition(const ModelConfig& config, int size, int rank) {
   out.features = eighths(config.intermediate, size, rank);
   const std::int64_t rows = divide_up(config.vocab, size);
   out.vocab = {std::min(config.vocab, rows * rank), std::min(config.vocab, rows * (rank + 1))};
-  out.shards = kShards / size;
+  out.shards = sums == RowSums::kEighths ? kShards / size : 1;
   return out;
 }
 

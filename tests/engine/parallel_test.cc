@@ -76,6 +76,10 @@ TEST(Partition, RefusesInOneLineWhatCannotBeCut) {
   odd.kv_heads = 4;
   EXPECT_NE(test::error_message([&] { make_partition(odd, 8, 0); }).find("12 query heads"),
             std::string::npos);
+  odd.heads = 24;
+  odd.kv_heads = 3;  // rank 2 of 8 would need two of them, the others one
+  EXPECT_NE(test::error_message([&] { make_partition(odd, 8, 0); }).find("3 KV heads"),
+            std::string::npos);
 }
 
 /// Runs body(communicator) on every rank.

@@ -6,115 +6,24 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <memory>
 #include <numeric>
 #include <string_view>
 #include <vector>
 
-#include "base/random.h"
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/cuda/runtime.h"
-#include "engine/scheduler.h"
 #include "engine/shapes.h"
 #include "engine/weight_sources.h"
+#include "tests/engine/answers.h"
 
 namespace assay::engine {
 namespace {
 
-/// What is asked of one sequence.
-struct Ask {
-  std::vector<TokenId> prompt;
-  std::int64_t generate = 0;
-  std::int64_t first_logit = 0;
-  SamplingParams sampling;
-  std::vector<TokenId> targets;
-  int top = -1;
-};
-
-std::vector<Ask> asks(std::int64_t vocab, std::int64_t longest) {
-  SplitMix64 random(77);
-  std::vector<Ask> out;
-  for (const std::int64_t tokens : {std::int64_t{1}, std::int64_t{5}, longest, std::int64_t{67}}) {
-    Ask ask;
-    for (std::int64_t i = 0; i < tokens; ++i) {
-      ask.prompt.push_back(static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab))));
-    }
-    ask.generate = 3;
-    ask.first_logit = tokens > 60 ? tokens - 3 : tokens - 1;
-    ask.targets = {3, 7, ask.prompt.front()};
-    ask.top = tokens == 5 ? 4 : -1;
-    out.push_back(std::move(ask));
-  }
-  out[1].sampling.temperature = 0.7;
-  out[3].sampling.temperature = 1.3;
-  out[3].sampling.top_p = 0.8;
-  return out;
-}
-
-struct Answers {
-  std::vector<std::vector<LogitResult>> of;  // per sequence, in order of positions
-};
-
-Answers answer(Executor& executor, std::int64_t pages, const std::vector<Ask>& all,
-               std::int64_t batch, bool prefix) {
-  PagePool pool(pages);
-  std::vector<std::unique_ptr<Sequence>> sequences;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    auto sequence = std::make_unique<Sequence>();
-    sequence->ids = all[i].prompt;
-    sequence->prompt_tokens = static_cast<std::int64_t>(all[i].prompt.size());
-    sequence->max_tokens = all[i].generate;
-    sequence->first_logit = all[i].first_logit;
-    sequence->owner = i;
-    sequences.push_back(std::move(sequence));
-  }
-  Answers out;
-  out.of.resize(all.size());
-  std::vector<std::int64_t> left(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) left[i] = all[i].generate;
-  Scheduler scheduler(executor, pool, batch, prefix,
-                      {.query =
-                           [&](const Sequence& sequence, std::int64_t position) {
-                             const Ask& ask = all[sequence.owner];
-                             return LogitQuery{.sampling = &ask.sampling,
-                                               .key = {.seed = 5, .request = sequence.owner},
-                                               .position = position,
-                                               .targets = ask.targets,
-                                               .top = ask.top};
-                           },
-                       .on_result = [&](Sequence& sequence, std::int64_t position,
-                                        const LogitResult& result) -> std::optional<TokenId> {
-                         out.of[sequence.owner].push_back(result);
-                         if (position + 1 < sequence.prompt_tokens) return std::nullopt;
-                         if (--left[sequence.owner] == 0) return std::nullopt;
-                         return result.chosen;
-                       },
-                       .on_done = [](Sequence&) {}});
-  scheduler.add(std::move(sequences));
-  while (scheduler.step()) {
-  }
-  return out;
-}
-
-void expect_same(const Answers& a, const Answers& b, const std::string& what) {
-  ASSERT_EQ(a.of.size(), b.of.size());
-  for (std::size_t s = 0; s < a.of.size(); ++s) {
-    ASSERT_EQ(a.of[s].size(), b.of[s].size()) << what << ", sequence " << s;
-    for (std::size_t i = 0; i < a.of[s].size(); ++i) {
-      const LogitResult& x = a.of[s][i];
-      const LogitResult& y = b.of[s][i];
-      const std::string where = fmt::format("{}, sequence {}, row {}", what, s, i);
-      EXPECT_TRUE(x.finite && y.finite) << where;
-      EXPECT_EQ(x.argmax, y.argmax) << where;
-      EXPECT_EQ(x.chosen, y.chosen) << where;
-      EXPECT_EQ(x.target_logprobs, y.target_logprobs) << where;
-      EXPECT_EQ(x.logprob.id, y.logprob.id) << where;
-      EXPECT_EQ(x.logprob.logprob, y.logprob.logprob) << where;
-      EXPECT_EQ(x.logprob.top, y.logprob.top) << where;
-    }
-  }
-}
+using test::Answers;
+using test::Ask;
+using test::asks;
+using test::expect_same;
 
 Answers on_cpu(const ModelConfig& config, const PrecisionSetting& setting, KvType kv,
                const std::vector<Ask>& all) {
@@ -126,7 +35,7 @@ Answers on_cpu(const ModelConfig& config, const PrecisionSetting& setting, KvTyp
                         .context = 256,
                         .pages = 24,
                         .max_rows = 48});
-  return answer(executor, 24, all, 8, false);
+  return test::answer(executor, 24, all, 8, false);
 }
 
 struct CudaRun {
@@ -148,7 +57,7 @@ Answers on_cuda(const ModelConfig& config, const PrecisionSetting& setting, KvTy
   plan.max_batch = 8;
   plan.max_rows = run.rows;
   const auto executor = make_cuda_executor(config, DummyWeights(), setting, kv, options, plan, 1);
-  return answer(*executor, plan.pages, all, run.batch, run.prefix);
+  return test::answer(*executor, plan.pages, all, run.batch, run.prefix);
 }
 
 /// A model with nothing that is a multiple of 128 and few layers.
@@ -246,8 +155,8 @@ void expect_same_leaders(const Answers& a, const Answers& b, const std::vector<A
   }
 }
 
-/// Tolerances are those of docs/cuda.md ("Agreement"): `mean_kl` in nats for every setting, and, for
-/// quantized ones, a share of what the setting itself does to the model on the CPU. Sums that
+/// Tolerances are those of docs/cuda.md ("Agreement"): `mean_kl` in nats for every setting, and for
+/// quantized ones a share of what the setting itself does to the model on the CPU. Sums that
 /// quantization noise hides are as good as exact ones.
 struct Case {
   const char* setting;
@@ -257,8 +166,8 @@ struct Case {
   double share = 0.1;
   double largest = 8e-3;  // of a log-probability: two roundings of a BF16 value near one
 };
-// FP8 sums of 13 fraction bits are off by about 2^-12 of the products' magnitudes, which moves about
-// 1 in 256 activations across a boundary between E4M3 codes, 2^-4 apart. Quantization itself moves
+// FP8 sums of 13 fraction bits are off by about 2^-12 of the products' magnitudes, which moves one
+// activation in some 256 across a boundary between E4M3 codes, 2^-4 apart. Quantization itself moves
 // every one by 1/12 of the square of that step: 12/256 of its noise comes on top for sums as large
 // as their products, some times that for sums that cancel. No log-probability may move by more than
 // the setting moves one.
