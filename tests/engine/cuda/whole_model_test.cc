@@ -167,8 +167,8 @@ struct Case {
   double largest = 8e-3;  // of a log-probability: two roundings of a BF16 value near one
 };
 // FP8 sums of 13 fraction bits are off by about 2^-12 of the products' magnitudes, which moves one
-// activation in some 256 across a boundary between E4M3 codes, 2^-4 apart. Quantization itself moves
-// every one by 1/12 of the square of that step: 12/256 of its noise comes on top for sums as large
+// activation in some 256 across a boundary between E4M3 codes, 2^-4 apart. Quantization moves every
+// one by 1/12 of the square of that step: 12/256 of its noise comes on top for sums as large
 // as their products, some times that for sums that cancel. No log-probability may move by more than
 // the setting moves one.
 constexpr double kShortSumsShare = 0.5;
