@@ -176,7 +176,8 @@ class Graph {
   CUgraphExec_st* graph_ = nullptr;
 };
 
-/// False where graphs cannot be recorded: in the host emulation, and while kernels are timed.
+/// False where graphs cannot be recorded: in the host emulation, and while kernels are timed or
+/// waited for one by one.
 bool graphs_work();
 
 /// How the tensor memory accelerator reads a matrix: 128 bytes by `box_rows` rows at a time, in the

@@ -190,7 +190,7 @@ Graph Graph::end(CudaStream stream) {
   return out;
 }
 void Graph::replay(CudaStream stream) const { check(cudaGraphLaunch(graph_, stream), "a graph"); }
-bool graphs_work() { return !tracing(); }
+bool graphs_work() { return !tracing() && !synchronous(); }
 
 TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_bytes,
                           std::int64_t box_rows) {

@@ -44,18 +44,18 @@ __device__ __forceinline__ void chunk_softmax(const PagedAttentionArgs& args, fl
                                               float* numerators, float* state, std::int64_t scales,
                                               int valid, float scale) {
   const int lane = static_cast<int>(threadIdx.x % 32);
-  const int l = lane % 16;
   const int used = (valid + 15) / 16 * 16;
+  const int first = lane < 16 ? lane : used;  // half a warp works, as the CPU's 16 lanes
   const float kNothing = __uint_as_float(0xFF800000U);
   float top = kNothing;
-  for (int j = l; j < used; j += 16) {
+  for (int j = first; j < used; j += 16) {
     float value = kNothing;
     if (j < valid) {
       value = scores[j];
       if (args.cache.scales != nullptr) value = __fmul_rn(value, args.cache.scales[scales + j]);
       value = __fmul_rn(value, scale);
     }
-    if (lane < 16) scores[j] = value;
+    scores[j] = value;
     top = top > value || top != top ? top : value;
   }
   __syncwarp();
@@ -64,13 +64,13 @@ __device__ __forceinline__ void chunk_softmax(const PagedAttentionArgs& args, fl
     top = top > other || top != top ? top : other;
   }
   float sum = 0.0F;
-  for (int j = l; j < used; j += 16) {
+  for (int j = first; j < used; j += 16) {
     float p = from_bf16(to_bf16(exp2_exact(__fadd_rn(scores[j], -top))));
     sum = __fadd_rn(sum, p);
     if (args.cache.scales != nullptr && j < valid) {
       p = from_bf16(to_bf16(__fmul_rn(p, args.cache.scales[scales + kChunk + j])));
     }
-    if (lane < 16) numerators[j] = j < valid ? p : 0.0F;
+    numerators[j] = j < valid ? p : 0.0F;
   }
   sum = sum_16_lanes(sum);
   for (int j = used + lane; j < kChunk; j += 32) numerators[j] = 0.0F;

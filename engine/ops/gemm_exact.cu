@@ -29,14 +29,9 @@ __device__ __forceinline__ float chain(const float* w, const float* a) {
   return sum;
 }
 
-struct Node {
-  float sum[4];  // pending subtrees, oldest first
-  int depth;
-};
-
 /// Grid: tiles of 32 outputs x tiles of 8 tokens. Block: 256 threads. Dynamic shared memory: a
 /// block of 128 inputs of the tile's rows and tokens, as FP32.
-__global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmArgs args) {
+__global__ void __launch_bounds__(kThreads, 4) gemm_exact_kernel(const DeviceGemmArgs args) {
   float* w = reinterpret_cast<float*>(shared_memory());
   float* a = w + kTileRows * kStride;
   const int thread = static_cast<int>(threadIdx.x);
@@ -48,7 +43,7 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
   const std::int64_t inputs = args.w.inputs();
   const bool w_is_e4m3 = args.w.type == WeightType::kE4m3;
   const int leaves = args.kind == GemmOut::kParts ? args.w.shards / args.parts : args.w.shards;
-  Node node{};
+  float pending[3];  // subtrees that wait for their right neighbour, by height
   for (int shard = 0; shard < args.w.shards; ++shard) {
     float total = 0.0F;
     for (int k = 0; k < args.w.shard_k; k += kBlockK) {
@@ -81,17 +76,22 @@ __global__ void __launch_bounds__(kThreads) gemm_exact_kernel(const DeviceGemmAr
       total = __fadd_rn(total, sum);
     }
     if (args.a_scale != nullptr) total = __fmul_rn(total, shard_scale(args, token, shard));
-    node.sum[node.depth++] = total;
-    for (int n = shard % leaves + 1; n % 2 == 0; n /= 2) {
-      --node.depth;
-      node.sum[node.depth - 1] = __fadd_rn(node.sum[node.depth - 1], node.sum[node.depth]);
+    bool joins = true;
+#pragma unroll
+    for (int level = 0; level < 3; ++level) {
+      if (!joins || 2 << level > leaves) break;
+      joins = (shard % leaves + 1) % (2 << level) == 0;
+      if (joins) {
+        total = __fadd_rn(pending[level], total);
+      } else {
+        pending[level] = total;
+      }
     }
     if ((shard + 1) % leaves == 0) {
       const int row = first_row + r;
       if (row < args.w.rows && token < args.tokens) {
-        store_output(args, shard / leaves, token, row, output_row(args, row), node.sum[0]);
+        store_output(args, shard / leaves, token, row, output_row(args, row), total);
       }
-      node.depth = 0;
     }
   }
 }

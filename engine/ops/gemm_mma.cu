@@ -101,6 +101,7 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
   float total[kTiles][4];
   // Subtrees that wait for their right neighbour, by height.
   float pending[kLevels == 0 ? 1 : kLevels][kTiles][4];
+#pragma unroll 1
   for (int leaf = 0; leaf < kLeaves; ++leaf) {
     for (int n = 0; n < kTiles; ++n) {
       for (int i = 0; i < 4; ++i) total[n][i] = 0.0F;
@@ -143,21 +144,27 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
         }
       }
     }
-    const int shard = part * kLeaves + leaf;
-    for (int n = 0; n < kTiles; ++n) {
-      for (int i = 0; i < 4; ++i) {
-        const int token = first_token + n * 8 + lane % 4 * 2 + i % 2;
-        if (args.a_scale != nullptr) {
-          total[n][i] = __fmul_rn(total[n][i], shard_scale(args, token, shard));
+    if (args.a_scale != nullptr) {
+      for (int n = 0; n < kTiles; ++n) {
+        for (int i = 0; i < 4; ++i) {
+          const int token = first_token + n * 8 + lane % 4 * 2 + i % 2;
+          total[n][i] = __fmul_rn(total[n][i], shard_scale(args, token, part * kLeaves + leaf));
         }
-        // A subtree joins its left neighbour wherever this leaf is the last of one.
+      }
+    }
+    // A subtree joins its left neighbour wherever this leaf is the last of one.
+    bool joins = true;
 #pragma unroll
-        for (int level = 0; level < kLevels; ++level) {
-          if ((leaf + 1) % (2 << level) != 0) {
+    for (int level = 0; level < kLevels; ++level) {
+      if (!joins) break;
+      joins = (leaf + 1) % (2 << level) == 0;
+      for (int n = 0; n < kTiles; ++n) {
+        for (int i = 0; i < 4; ++i) {
+          if (joins) {
+            total[n][i] = __fadd_rn(pending[level][n][i], total[n][i]);
+          } else {
             pending[level][n][i] = total[n][i];
-            break;
           }
-          total[n][i] = __fadd_rn(pending[level][n][i], total[n][i]);
         }
       }
     }
