@@ -97,7 +97,7 @@ __device__ __forceinline__ float row_sum(const float (&p)[kKeyTiles][4], int r) 
 }
 
 /// Turns scores into numerators, BF16 as the A operand of P V. `valid[r]`: keys that a row sees.
-template <bool kFp8>
+template <bool kScaled>
 __device__ __forceinline__ void softmax(const PagedAttentionArgs& args, std::int64_t scales,
                                         const int (&valid)[2], float scale,
                                         float (&s)[kKeyTiles][4], unsigned (&p)[kKeyTiles][2],
@@ -108,7 +108,7 @@ __device__ __forceinline__ void softmax(const PagedAttentionArgs& args, std::int
     for (int i = 0; i < 4; ++i) {
       const int key = 8 * j + 2 * t + i % 2;
       float value = s[j][i];
-      if constexpr (kFp8) {
+      if constexpr (kScaled) {
         value = __fmul_rn(value, key < valid[i / 2] ? args.cache.scales[scales + key] : 0.0F);
       }
       s[j][i] = key < valid[i / 2] ? __fmul_rn(value, scale) : kNothing;
@@ -125,7 +125,7 @@ __device__ __forceinline__ void softmax(const PagedAttentionArgs& args, std::int
     sum[r] = row_sum(s, r);
   }
   for (int j = 0; j < kKeyTiles; ++j) {
-    if constexpr (kFp8) {
+    if constexpr (kScaled) {
       for (int i = 0; i < 4; ++i) {
         const int key = 8 * j + 2 * t + i % 2;
         const float factor = key < valid[i / 2] ? args.cache.scales[scales + kChunk + key] : 0.0F;
@@ -185,8 +185,8 @@ __device__ __forceinline__ void add_values(const std::byte* values, int first,
   }
 }
 
-/// Scores and numerators of a chunk, from its keys in shared memory.
-template <int kDim, bool kFp8>
+/// Scores and numerators of a chunk, from its keys in shared memory. kScaled: the cache has scales.
+template <int kDim, bool kFp8, bool kScaled = kFp8>
 __device__ __forceinline__ void chunk_scores(const PagedAttentionArgs& args,
                                              const Head<kDim, kFp8>& head, const std::byte* keys,
                                              std::int64_t scales, const int (&valid)[2],
@@ -207,7 +207,7 @@ __device__ __forceinline__ void chunk_scores(const PagedAttentionArgs& args,
       mma_bf16(s[j], left, right);
     }
   }
-  softmax<kFp8>(args, scales, valid, scale, s, p, max, sum);
+  softmax<kScaled>(args, scales, valid, scale, s, p, max, sum);
 }
 
 template <int kDim, bool kFp8>

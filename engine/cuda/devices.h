@@ -19,7 +19,7 @@ struct GpuDevice {
 
 struct GpuReport {
   bool built = false;         // this program has the CUDA backend
-  std::string architectures;  // it was compiled for, as in CMAKE_CUDA_ARCHITECTURES
+  std::string architectures;  // it was compiled for, as in CMAKE_CUDA_ARCHITECTURES, by commas
   std::string driver;         // newest CUDA version the driver serves, "13.0"; "" without a driver
   std::string runtime;        // CUDA version of this build
   std::vector<GpuDevice> devices;

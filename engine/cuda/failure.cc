@@ -45,7 +45,7 @@ std::string cuda_failure(int code, const std::string& name, const std::string& w
 }
 
 std::string capability_problem(int capability, const std::string& architectures) {
-  for (const std::string_view entry : split(architectures, ';')) {
+  for (const std::string_view entry : split(architectures, ',')) {
     // "90a-real": code for exactly this capability; "89-real": also for later minor versions.
     const std::size_t end = entry.find_first_not_of("0123456789");
     const int built = std::stoi(std::string(entry.substr(0, end)));

@@ -10,7 +10,7 @@ namespace assay::engine {
 std::string cuda_failure(int code, const std::string& name, const std::string& what);
 
 /// One line why `capability` (90 is 9.0) cannot run, or "" when it can. `architectures` is what
-/// the program was compiled for, as in CMAKE_CUDA_ARCHITECTURES.
+/// the program was compiled for, as in CMAKE_CUDA_ARCHITECTURES, by commas.
 std::string capability_problem(int capability, const std::string& architectures);
 
 }  // namespace assay::engine

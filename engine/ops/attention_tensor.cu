@@ -177,27 +177,53 @@ __global__ void combine_kernel(const PagedAttentionArgs args) {
 
 template <int kDim, bool kFp8>
 struct PromptShared {
-  using H = Head<kDim, kFp8>;
-  static constexpr int kSideBytes = 2 * H::kTileBytes;  // keys and values of one chunk
-  static constexpr int kTotals = 2 * kSideBytes;        // float [4 warps, d / 8, 4, 32 lanes]
-  static constexpr int kBytes =
-      kTotals + kWarps * H::kTiles * 4 * 32 * static_cast<int>(sizeof(float));
+  using H = Head<kDim, false>;                                     // what is multiplied
+  static constexpr int kTileBytes = Head<kDim, kFp8>::kTileBytes;  // as copied
+  static constexpr int kSideBytes = 2 * kTileBytes;  // keys and values of one chunk
+  static constexpr int kWide = 2 * kSideBytes;       // FP8: the chunk as BF16 values
+  static constexpr int kTotals = kWide + (kFp8 ? 2 * H::kTileBytes : 0);
+  static constexpr int kFloat = static_cast<int>(sizeof(float));
+  // kTotals: float [4 warps, d / 8, 4, 32 lanes]; kStates: float [2 rows, max and sum, threads].
+  static constexpr int kStates = kTotals + kWarps * H::kTiles * 4 * 32 * kFloat;
+  static constexpr int kBytes = kStates + 4 * kThreads * kFloat;
 };
+
+/// Turns codes of keys (or values) in shared memory into BF16 values, which is exact: four warps
+/// that read the same tile convert it once.
+template <int kDim>
+__device__ __forceinline__ void widen(const std::byte* codes, std::byte* to, int thread,
+                                      int threads) {
+  constexpr int kPieces = kDim / 8;
+#pragma unroll 2
+  for (int i = thread; i < kChunk * kPieces; i += threads) {
+    const int token = i / kPieces;
+    const int piece = i % kPieces;
+    const uint2 from =
+        *reinterpret_cast<const uint2*>(codes + token * Head<kDim, true>::kStride + piece * 8);
+    *reinterpret_cast<uint4*>(to + token * Head<kDim, false>::kStride + piece * 16) =
+        uint4{e4m3x2_to_bf16x2(from.x & 0xFFFFU), e4m3x2_to_bf16x2(from.x >> 16),
+              e4m3x2_to_bf16x2(from.y & 0xFFFFU), e4m3x2_to_bf16x2(from.y >> 16)};
+  }
+}
 
 /// The results of a span join those of the spans before it; a thread's part stays in its place.
 template <int kTiles>
-__device__ __forceinline__ void fold_span(const State<kTiles>& span, float* totals, float (&max)[2],
-                                          float (&sum)[2], const bool (&seen)[2], bool first) {
+__device__ __forceinline__ void fold_span(const State<kTiles>& span, float* totals, float* states,
+                                          const bool (&seen)[2], bool first) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   float a[2] = {1.0F, 1.0F};
   float b[2] = {0.0F, 0.0F};
   for (int r = 0; r < 2; ++r) {
-    if (first) {
-      max[r] = span.max[r];
-      sum[r] = span.sum[r];
-    } else if (seen[r]) {
-      fold_state(max[r], sum[r], span.max[r], span.sum[r], a[r], b[r]);
+    float max = span.max[r];
+    float sum = span.sum[r];
+    if (!first) {
+      if (!seen[r]) continue;
+      max = states[2 * r * kThreads];
+      sum = states[(2 * r + 1) * kThreads];
+      fold_state(max, sum, span.max[r], span.sum[r], a[r], b[r]);
     }
+    states[2 * r * kThreads] = max;
+    states[(2 * r + 1) * kThreads] = sum;
   }
   for (int n = 0; n < kTiles; ++n) {
     for (int i = 0; i < 4; ++i) {
@@ -212,14 +238,14 @@ __device__ __forceinline__ void fold_span(const State<kTiles>& span, float* tota
 }
 
 /// Grid: tiles x KV heads. Block: 4 warps, 16 rows (token, head) each. Dynamic shared memory: two
-/// chunks of keys and values, and the sums of earlier spans.
+/// chunks of keys and values, for FP8 one of them as BF16 values, and the sums of earlier spans.
 template <int kDim, bool kFp8>
 __global__ void __launch_bounds__(kThreads, 2)
     prompt_kernel(const PagedAttentionArgs args, float scale) {
   wait_for_inputs();
   let_next_start();
-  using H = Head<kDim, kFp8>;
   using S = PromptShared<kDim, kFp8>;
+  using H = typename S::H;
   const AttentionTile tile = args.tiles[args.decode_tiles + static_cast<int>(blockIdx.x)];
   const int kv_head = static_cast<int>(blockIdx.y);
   const int group = args.heads / args.cache.kv_heads;
@@ -233,18 +259,15 @@ __global__ void __launch_bounds__(kThreads, 2)
   // Rows of this lane: row = token * group + head.
   int positions[2];
   const bf16* queries[2] = {nullptr, nullptr};
-  bf16* results[2] = {nullptr, nullptr};
   for (int r = 0; r < 2; ++r) {
     const int row = warp * kRows + lane / 4 + 8 * r;
     const int token = row / group;
     positions[r] = tile.first_position + (token < tile.rows ? token : 0);
     if (token >= tile.rows) continue;
     const std::int64_t at = tile.first_row + token;
-    const int query = kv_head * group + row % group;
-    queries[r] = args.q + at * args.ldq + query * kDim;
-    results[r] = args.out + at * args.ldo + query * kDim;
+    queries[r] = args.q + at * args.ldq + (kv_head * group + row % group) * kDim;
   }
-  Head<kDim, kFp8> head;
+  H head;
   head.queries[0] = queries[0];
   head.queries[1] = queries[1];
   const auto fetch_chunk = [&](int c) {
@@ -254,13 +277,12 @@ __global__ void __launch_bounds__(kThreads, 2)
       const int valid = seen < kChunk ? seen : kChunk;
       const Chunk chunk{pages[c], c * kChunk};
       fetch<kDim, kFp8>(args, chunk, kv_head, 0, valid, side, thread, kThreads);
-      fetch<kDim, kFp8>(args, chunk, kv_head, 1, valid, side + H::kTileBytes, thread, kThreads);
+      fetch<kDim, kFp8>(args, chunk, kv_head, 1, valid, side + S::kTileBytes, thread, kThreads);
     }
     copy_async_commit();
   };
   float* totals = reinterpret_cast<float*>(shared_memory() + S::kTotals) + warp * H::kTiles * 128;
-  float total_max[2] = {0.0F, 0.0F};
-  float total_sum[2] = {1.0F, 1.0F};
+  float* states = reinterpret_cast<float*>(shared_memory() + S::kStates) + thread;
   State<H::kTiles> state{};
   fetch_chunk(0);
   for (int c = 0; c < chunks; ++c) {
@@ -268,7 +290,16 @@ __global__ void __launch_bounds__(kThreads, 2)
     fetch_chunk(c + 1);
     copy_async_wait<1>();
     __syncthreads();
-    const std::byte* side = shared_memory() + c % 2 * S::kSideBytes;
+    const std::byte* keys = shared_memory() + c % 2 * S::kSideBytes;
+    const std::byte* values = keys + S::kTileBytes;
+    if constexpr (kFp8) {
+      std::byte* wide = shared_memory() + S::kWide;
+      widen<kDim>(keys, wide, thread, kThreads);
+      widen<kDim>(values, wide + H::kTileBytes, thread, kThreads);
+      __syncthreads();
+      keys = wide;
+      values = wide + H::kTileBytes;
+    }
     int valid[2];
     for (int r = 0; r < 2; ++r) {
       const int seen = positions[r] + 1 - c * kChunk;
@@ -277,10 +308,10 @@ __global__ void __launch_bounds__(kThreads, 2)
     unsigned p[kKeyTiles][2];
     float max[2];
     float sum[2];
-    chunk_scores<kDim, kFp8>(args, head, side, args.cache.scale_at(pages[c], kv_head, 0), valid,
-                             scale, p, max, sum);
+    chunk_scores<kDim, false, kFp8>(args, head, keys, args.cache.scale_at(pages[c], kv_head, 0),
+                                    valid, scale, p, max, sum);
     float o[H::kTiles][4];
-    chunk_values<kDim, kFp8>(side + H::kTileBytes, p, o);
+    chunk_values<kDim, false>(values, p, o);
     const bool opens = c % kSpanChunks == 0;
     float a[2] = {1.0F, 1.0F};
     float b[2] = {0.0F, 0.0F};
@@ -303,15 +334,20 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
     if (c % kSpanChunks == kSpanChunks - 1 || c == chunks - 1) {
       const int first = c / kSpanChunks * kSpanTokens;
-      fold_span(state, totals, total_max, total_sum, {positions[0] >= first, positions[1] >= first},
+      fold_span(state, totals, states, {positions[0] >= first, positions[1] >= first},
                 c < kSpanChunks);
     }
   }
-  for (int n = 0; n < H::kTiles; ++n) {
-    for (int i = 0; i < 4; ++i) {
-      if (results[i / 2] == nullptr) continue;
-      results[i / 2][H::dimension(n, i)] =
-          to_bf16(__fdiv_rn(totals[(n * 4 + i) * 32 + lane], total_sum[i / 2]));
+  for (int r = 0; r < 2; ++r) {
+    const int row = warp * kRows + lane / 4 + 8 * r;
+    if (row / group >= tile.rows) continue;
+    bf16* out = args.out + static_cast<std::int64_t>(tile.first_row + row / group) * args.ldo +
+                (kv_head * group + row % group) * kDim;
+    const float sum = states[(2 * r + 1) * kThreads];
+    for (int n = 0; n < H::kTiles; ++n) {
+      for (int i = 2 * r; i < 2 * r + 2; ++i) {
+        out[H::dimension(n, i)] = to_bf16(__fdiv_rn(totals[(n * 4 + i) * 32 + lane], sum));
+      }
     }
   }
 }

@@ -182,8 +182,8 @@ TEST(Failures, KnownCodesSayWhatToDoInOneLine) {
 
 TEST(Failures, ADeviceNeedsCodeForItsArchitecture) {
   EXPECT_EQ(capability_problem(90, "90a-real"), "");
-  EXPECT_EQ(capability_problem(89, "89-real;90a-real"), "");
-  EXPECT_EQ(capability_problem(120, "89-real;90a-real;100a-real;103a-real;120a-real"), "");
+  EXPECT_EQ(capability_problem(89, "89-real,90a-real"), "");
+  EXPECT_EQ(capability_problem(120, "89-real,90a-real,100a-real,103a-real,120a-real"), "");
   EXPECT_NE(capability_problem(89, "90a-real").find("8.9"), std::string::npos);
   EXPECT_NE(capability_problem(100, "90a-real").find("10.0"), std::string::npos);
   EXPECT_EQ(capability_problem(86, "80-real"), "");
