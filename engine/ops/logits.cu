@@ -75,6 +75,29 @@ struct Weights {
   }
 };
 
+/// Adds the weights of a warp's lanes to their bins. Most logits share few leading digits: lanes of
+/// one bin are summed before they add, for as many bins as that is worth it. All lanes call it.
+__device__ __forceinline__ void add_to_bins(bool has, unsigned bin, std::uint64_t weight) {
+  constexpr int kRounds = 4;
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  const auto add = [](unsigned to, std::uint64_t sum) {
+    atomicAdd(reinterpret_cast<unsigned long long*>(&shared().bins[to]),
+              static_cast<unsigned long long>(sum));
+  };
+  unsigned left = __ballot_sync(kAllLanes, has);
+  for (int round = 0; round < kRounds && left != 0; ++round) {
+    const int leader = __popc((left & (~left + 1)) - 1);
+    const unsigned chosen = __shfl_sync(kAllLanes, bin, leader);
+    const bool mine = has && bin == chosen;
+    std::uint64_t sum = mine ? weight : 0;
+    for (int lanes = 16; lanes >= 1; lanes /= 2) sum += __shfl_xor_sync(kAllLanes, sum, lanes);
+    if (lane == leader) add(chosen, sum);
+    left &= ~__ballot_sync(kAllLanes, mine);
+    has = has && !mine;
+  }
+  if (has) add(bin, weight);
+}
+
 /// The smallest prefix inside `outer` whose weights sum to at least `target`, digit by digit from
 /// the top. REQUIRES: 0 < target <= the sum over `outer`.
 __device__ Prefix select(const float* logits, int vocab, const Weights& weights,
@@ -87,14 +110,13 @@ __device__ Prefix select(const float* logits, int vocab, const Weights& weights,
   for (int shift = 24; shift >= 0; shift -= 8) {
     for (int i = thread; i < kBins; i += kThreads) s.bins[i] = 0;
     __syncthreads();
-    for (int id = thread; id < vocab; id += kThreads) {
-      const unsigned key = key_of(logits[id]);
-      if ((key & mask) != known || key < outer.key) continue;
-      const std::uint64_t weight = weights(logits[id]);
-      if (weight != 0) {
-        atomicAdd(reinterpret_cast<unsigned long long*>(&s.bins[key >> shift & 255U]),
-                  static_cast<unsigned long long>(weight));
-      }
+    for (int first = 0; first < vocab; first += kThreads) {
+      const int id = first + thread;
+      const float logit = id < vocab ? logits[id] : 0.0F;
+      const unsigned key = key_of(logit);
+      const bool counts = id < vocab && (key & mask) == known && key >= outer.key;
+      const std::uint64_t weight = counts ? weights(logit) : 0;
+      add_to_bins(weight != 0, key >> shift & 255U, weight);
     }
     __syncthreads();
     if (thread == 0) {
