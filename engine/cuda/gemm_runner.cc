@@ -7,8 +7,8 @@
 namespace assay::engine {
 namespace {
 
-// Up to this many tokens each shard is a work item of its own: few tokens give too few tiles for a
-// whole device.
+// Up to this many tokens each shard is a work item of its own, because few tokens give too few
+// tiles for a whole device; Hopper's kernels fold them again (engine/ops/gemm_wgmma.cu).
 constexpr int kFewTokens = 64;
 constexpr std::int64_t kMostPartRows = 1024;  // parts x tokens of divided work with more tokens
 
@@ -63,8 +63,9 @@ int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
   const bool mixed = !is_regular(w, a_is_e4m3);
   if (kind_ == GemmKind::kLibrary && !mixed) return w.shards;
   // The plain kernels fold all shards in one block or none.
-  if (tokens <= kFewTokens) return w.shards;
-  if (kind_ != GemmKind::kWgmma || mixed) return 1;
+  const bool hopper = kind_ == GemmKind::kWgmma && !mixed;
+  if (tokens <= kFewTokens) return hopper && folding_clusters() ? 1 : w.shards;
+  if (!hopper) return 1;
   return best_parts(w, tokens, device_.multiprocessors);
 }
 

@@ -91,6 +91,20 @@ __device__ __forceinline__ void cluster_wait(std::uint64_t /*ticket*/) {
   asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
 }
 
+/// A value at the same place in the shared memory of block `rank` of the cluster.
+__device__ __forceinline__ float shared_value_of(const float* shared, int rank) {
+  float out;
+  asm volatile(
+      "{ .reg .b32 theirs; mapa.shared::cluster.u32 theirs, %1, %2; "
+      "ld.shared::cluster.f32 %0, [theirs]; }"
+      : "=f"(out)
+      : "r"(shared_offset(shared)), "r"(rank)
+      : "memory");
+  return out;
+}
+/// The first warpgroup of a block meets.
+__device__ __forceinline__ void sync_group() { asm volatile("bar.sync 1, 128;" ::: "memory"); }
+
 /// All threads of a warpgroup: from here on each needs only, or has, this many registers.
 template <int kRegisters>
 __device__ __forceinline__ void give_registers() {

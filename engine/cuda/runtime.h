@@ -46,6 +46,9 @@ bool early_starts();
 /// Pairs of blocks share what they read (engine/ops/gemm_wgmma.cu), unless ASSAY_CUDA_PAIRS=0.
 /// Speed alone depends on it.
 bool pairs_of_blocks();
+/// Blocks of a cluster fold the shards of a product of few tokens, unless ASSAY_CUDA_FOLD=0. Speed
+/// alone depends on it.
+bool folding_clusters();
 
 /// With ASSAY_CUDA_TRACE=1 every kernel is timed by itself, one after another, and no graph is
 /// recorded: where a step's time goes, not how long a step takes.

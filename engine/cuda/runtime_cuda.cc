@@ -71,6 +71,11 @@ bool pairs_of_blocks() {
   return kOn;
 }
 
+bool folding_clusters() {
+  static const bool kOn = !is("ASSAY_CUDA_FOLD", "0");
+  return kOn;
+}
+
 bool tracing() {
   static const bool kOn = is_on("ASSAY_CUDA_TRACE");
   return kOn;

@@ -7,7 +7,9 @@
 //
 // One producer warp keeps a ring of blocks full with the tensor memory accelerator; warpgroups
 // consume. Blocks of more than 64 tokens run in pairs (clusters of two): each reads its own weights
-// and half of the tokens, which the accelerator gives to both. Sources of the idea: NVIDIA CUTLASS
+// and half of the tokens, which the accelerator gives to both. With up to 64 tokens the shards of a
+// tile are the blocks of a cluster, which fold their sums through each other's shared memory: the
+// consumer then reads one FP32 sum in place of eight. Sources of the idea: NVIDIA CUTLASS
 // (warp-specialised pipelines, multicast), DeepSeek's DeepGEMM (promotion of partial sums);
 // ENGINE_NOTES of this project.
 #include "base/check.h"
@@ -68,12 +70,14 @@ struct Place {
   int part;
 };
 
-/// Blocks along x are numbered by strips of kStripTiles tiles of tokens; inside a strip tokens come
-/// first. A pair has two neighbouring tiles of outputs and one tile of tokens.
+/// Clusters along x are numbered by strips of kStripTiles tiles of tokens; inside a strip tokens
+/// come first. A pair has two neighbouring tiles of outputs and one tile of tokens; any other
+/// cluster has neighbouring shards of one tile.
 template <typename T, int kTokens>
-__device__ __forceinline__ Place place_of(const DeviceGemmArgs& args, int blocks_a_pair) {
-  const int index = static_cast<int>(blockIdx.x) / blocks_a_pair;
-  const int rank = static_cast<int>(blockIdx.x) % blocks_a_pair;
+__device__ __forceinline__ Place place_of(const DeviceGemmArgs& args, int cluster) {
+  const int index = static_cast<int>(blockIdx.x) / cluster;
+  const int rank = static_cast<int>(blockIdx.x) % cluster;
+  const int blocks_a_pair = T::kMayPair ? cluster : 1;
   const int token_tiles = (args.tokens + kTokens - 1) / kTokens;
   const int row_pairs =
       ((args.w.rows + T::kRows - 1) / T::kRows + blocks_a_pair - 1) / blocks_a_pair;
@@ -81,9 +85,10 @@ __device__ __forceinline__ Place place_of(const DeviceGemmArgs& args, int blocks
   const int left = token_tiles - strip * kStripTiles;
   const int width = left < kStripTiles ? left : kStripTiles;
   const int inside = index - strip * kStripTiles * row_pairs;
-  return {.row = (inside / width * blocks_a_pair + rank) * T::kRows,
+  const int part = static_cast<int>(blockIdx.z);
+  return {.row = (inside / width * blocks_a_pair + (T::kMayPair ? rank : 0)) * T::kRows,
           .token = (strip * kStripTiles + inside % width) * kTokens,
-          .part = static_cast<int>(blockIdx.z)};
+          .part = T::kMayPair ? part : part * cluster + rank};
 }
 
 /// Where a producer reads.
@@ -190,26 +195,84 @@ __device__ __forceinline__ void fold(int leaf, float* far, float (&near)[T::kReg
   }
 }
 
-/// Token of accumulator `i` of this lane, from the tile's first.
-__device__ __forceinline__ int token_of(int i) {
-  return i / 4 * 8 + static_cast<int>(threadIdx.x % 4) * 2 + i % 2;
+/// Token of accumulator `i` of thread `thread`, from the tile's first.
+__device__ __forceinline__ int token_of(int i, int thread) {
+  return i / 4 * 8 + thread % 4 * 2 + i % 2;
+}
+
+/// The tokens' factors for a shard's sums.
+template <typename T>
+__device__ __forceinline__ void scale_shard(const DeviceGemmArgs& args, const Place& place,
+                                            int shard, float (&total)[T::kRegisters]) {
+  if (args.a_scale == nullptr) return;
+  const int first = place.token + static_cast<int>(threadIdx.x % 4) * 2;
+#pragma unroll
+  for (int i = 0; i < T::kRegisters; i += 4) {
+#pragma unroll
+    for (int k = 0; k < 2; ++k) {
+      const float factor = shard_scale(args, first + i / 4 * 8 + k, shard);
+      total[i + k] = __fmul_rn(total[i + k], factor);
+      total[i + 2 + k] = __fmul_rn(total[i + 2 + k], factor);
+    }
+  }
+}
+
+/// Row of accumulator `i` of thread `thread` of a warpgroup, from its first.
+__device__ __forceinline__ int row_of(int i, int thread) {
+  return thread / 32 * 16 + thread % 32 / 4 + i % 4 / 2 * 8;
 }
 
 template <typename T>
 __device__ __forceinline__ void store_tile(const DeviceGemmArgs& args, const Place& place,
                                            int group, const float (&total)[T::kRegisters]) {
   const int thread = static_cast<int>(threadIdx.x) % kGroupThreads;
-  const int row = place.row + group * kGroupRows + thread / 32 * 16 + thread % 32 / 4;
+  const int first = place.row + group * kGroupRows;
   // Read before anything is stored: the compiler must take stores for changes of what it reads.
-  const OutputRow outputs[2] = {output_row(args, row), output_row(args, row + 8)};
+  const OutputRow outputs[2] = {output_row(args, first + row_of(0, thread)),
+                                output_row(args, first + row_of(2, thread))};
 #pragma unroll
   for (int i = 0; i < T::kRegisters; ++i) {
-    const int token = place.token + token_of(i);
-    const int output = row + i % 4 / 2 * 8;
+    const int token = place.token + token_of(i, thread);
+    const int output = first + row_of(i, thread);
     if (output < args.w.rows && token < args.tokens) {
       store_output(args, place.part, token, output, outputs[i % 4 / 2], total[i]);
     }
   }
+}
+
+/// The sums of a cluster's blocks, one shard each, become one: every block folds its share of the
+/// tile. `sums`: [kRegisters, kGroupThreads] at the same place in each.
+template <typename T>
+__device__ __forceinline__ void fold_cluster(const DeviceGemmArgs& args, const Place& place,
+                                             int cluster, float* sums,
+                                             const float (&total)[T::kRegisters]) {
+  static_assert(T::kRows == kGroupRows);
+  const int thread = static_cast<int>(threadIdx.x);
+#pragma unroll
+  for (int i = 0; i < T::kRegisters; ++i) sums[i * kGroupThreads + thread] = total[i];
+  cluster_wait(cluster_arrive());
+  const int share = T::kRegisters * kGroupThreads / cluster;
+  const int first = cluster_rank() * share;
+  for (int at = first + thread; at < first + share; at += kGroupThreads) {
+    float part[8];
+#pragma unroll
+    for (int p = 0; p < 8; ++p) {
+      if (p < cluster) part[p] = shared_value_of(sums + at, p);
+    }
+#pragma unroll
+    for (int half = 4; half >= 1; half /= 2) {
+      if (cluster < 2 * half) continue;
+#pragma unroll
+      for (int p = 0; p < half; ++p) part[p] = __fadd_rn(part[2 * p], part[2 * p + 1]);
+    }
+    const int i = at / kGroupThreads;
+    const int output = place.row + row_of(i, at % kGroupThreads);
+    const int token = place.token + token_of(i, at % kGroupThreads);
+    if (output < args.w.rows && token < args.tokens) {
+      store_output(args, place.part / cluster, token, output, output_row(args, output), part[0]);
+    }
+  }
+  cluster_wait(cluster_arrive());  // others read this block's sums
 }
 
 /// Where a block is in its cluster.
@@ -219,10 +282,10 @@ struct Pair {
   [[nodiscard]] __device__ __forceinline__ int other() const { return there ? 1 - rank : -1; }
 };
 
-/// What the warpgroups that multiply do.
+/// What the warpgroups that multiply do. `cluster`: blocks whose sums are folded, or 1.
 template <typename T, bool kE4m3, int kTokens, int kStages, int kLeaves>
 __device__ __forceinline__ void consume(const DeviceGemmArgs& args, const Place& place, Pair pair,
-                                        Ring& ring, std::byte* stages) {
+                                        int cluster, Ring& ring, std::byte* stages) {
   wait_for_inputs();
   let_next_start();
   const int thread = static_cast<int>(threadIdx.x);
@@ -243,14 +306,14 @@ __device__ __forceinline__ void consume(const DeviceGemmArgs& args, const Place&
 #pragma unroll
       for (int i = 0; i < T::kRegisters; ++i) total[i] = __fadd_rn(total[i], fresh[i]);
     }
-    if (args.a_scale != nullptr) {
-#pragma unroll
-      for (int i = 0; i < T::kRegisters; ++i) {
-        const int token = place.token + token_of(i);
-        total[i] = __fmul_rn(total[i], shard_scale(args, token, place.part * kLeaves + leaf));
-      }
-    }
+    scale_shard<T>(args, place, place.part * kLeaves + leaf, total);
     fold<T>(leaf, far, near, total);
+  }
+  if constexpr (!T::kMayPair) {
+    if (cluster > 1) {
+      sync_group();  // all warps have read what the sums are written over
+      return fold_cluster<T>(args, place, cluster, reinterpret_cast<float*>(stages), total);
+    }
   }
   // The other block of a pair may still arrive at barriers of this one, which stays until it has.
   const std::uint64_t ticket = pair.there ? cluster_arrive() : 0;
@@ -259,19 +322,19 @@ __device__ __forceinline__ void consume(const DeviceGemmArgs& args, const Place&
 }
 
 /// Grid: tiles of outputs x tiles of tokens (place_of), 1, parts. Block: kGroups warpgroups and a
-/// producer; a pair of blocks is a cluster. Dynamic shared memory: barriers, a ring of kStages
+/// producer. Clusters: place_of. Dynamic shared memory: barriers, a ring of kStages
 /// blocks of 128 bytes of K, subtrees of shards.
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
 __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>::kThreads, 1)
     gemm_wgmma_kernel(const DeviceGemmArgs args, const __grid_constant__ TensorMap w_map,
-                      const __grid_constant__ TensorMap a_map, const int blocks_a_pair) {
+                      const __grid_constant__ TensorMap a_map, const int cluster) {
   using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
   Ring& ring = *reinterpret_cast<Ring*>(shared_memory());
   std::byte* stages = shared_memory() + kBarrierBytes;
   const int thread = static_cast<int>(threadIdx.x);
-  const bool paired = T::kMayPair && blocks_a_pair == 2;
+  const bool paired = T::kMayPair && cluster == 2;
   const Pair pair{paired, paired ? cluster_rank() : 0};
-  const Place place = place_of<T, kTokens>(args, T::kMayPair ? blocks_a_pair : 1);
+  const Place place = place_of<T, kTokens>(args, cluster);
   if (thread == 0) {
     for (int stage = 0; stage < kStages; ++stage) {
       barrier_make(&ring.full[stage], 1);
@@ -293,50 +356,50 @@ __global__ void __launch_bounds__(Tile<kE4m3, kGroups, kTokens, kStages, kLeaves
     }
   } else {
     if constexpr (T::kMovesRegisters) take_registers<240>();
-    consume<T, kE4m3, kTokens, kStages, kLeaves>(args, place, pair, ring, stages);
+    consume<T, kE4m3, kTokens, kStages, kLeaves>(args, place, pair, cluster, ring, stages);
   }
 }
 
+/// `folded`: shards that a cluster folds.
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
-void start(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+void start(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs,
+           int folded = 1) {
   using T = Tile<kE4m3, kGroups, kTokens, kStages, kLeaves>;
   const std::int64_t row_bytes = args.w.inputs() * (kE4m3 ? 1 : 2);
   const int row_tiles = (args.w.rows + T::kRows - 1) / T::kRows;
   const int token_tiles = (args.tokens + kTokens - 1) / kTokens;
   const int pair = T::kMayPair && pairs && row_tiles > 1 ? 2 : 1;
-  const int blocks = (row_tiles + pair - 1) / pair * pair * token_tiles;
+  const int blocks = (row_tiles + pair - 1) / pair * pair * token_tiles * folded;
   launch(stream,
          {.name = "gemm_wgmma",
           .grid_x = static_cast<unsigned>(blocks),
-          .grid_z = static_cast<unsigned>(args.w.shards / kLeaves),
+          .grid_z = static_cast<unsigned>(args.w.shards / kLeaves / folded),
           .threads = T::kThreads,
           .shared_bytes = T::kSharedBytes,
-          .cluster = static_cast<unsigned>(pair),
+          .cluster = static_cast<unsigned>(pair * folded),
           .early = true},
          gemm_wgmma_kernel<kE4m3, kGroups, kTokens, kStages, kLeaves>, args,
          maps.find(args.w.data, args.w.rows, row_bytes, T::kRows),
-         maps.find(args.a, args.a_rows, row_bytes, kTokens / pair), pair);
+         maps.find(args.a, args.a_rows, row_bytes, kTokens / pair), pair * folded);
 }
 
 /// Few tokens: one warpgroup a block, so that there are blocks for every multiprocessor.
 template <bool kE4m3>
-void choose_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
-  if (args.tokens <= 8) return start<kE4m3, 1, 8, 6, 1>(stream, args, maps, pairs);
-  if (args.tokens <= 16) return start<kE4m3, 1, 16, 6, 1>(stream, args, maps, pairs);
-  if (args.tokens <= 32) return start<kE4m3, 1, 32, 6, 1>(stream, args, maps, pairs);
-  if (args.tokens <= 64) return start<kE4m3, 1, 64, 6, 1>(stream, args, maps, pairs);
-  if (args.tokens <= 128 && args.w.shards == 1) {
-    return start<kE4m3, 1, 128, 4, 1>(stream, args, maps, pairs);
-  }
-  start<kE4m3, 2, 128, 6, 1>(stream, args, maps, pairs);
+void few_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, int folded) {
+  if (args.tokens <= 8) return start<kE4m3, 1, 8, 6, 1>(stream, args, maps, false, folded);
+  if (args.tokens <= 16) return start<kE4m3, 1, 16, 6, 1>(stream, args, maps, false, folded);
+  if (args.tokens <= 32) return start<kE4m3, 1, 32, 6, 1>(stream, args, maps, false, folded);
+  start<kE4m3, 1, 64, 6, 1>(stream, args, maps, false, folded);
 }
 
 template <bool kE4m3>
-void choose_leaves(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+void choose(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+  constexpr int kFewTokens = 64;
   const int parts = args.kind == GemmOut::kParts ? args.parts : 1;
-  switch (args.w.shards / parts) {
-    case 1:
-      return choose_tokens<kE4m3>(stream, args, maps, pairs);
+  const int leaves = args.w.shards / parts;
+  ASSAY_CHECK(leaves == 1 || leaves == 2 || leaves == 4 || leaves == 8, "shards of a product");
+  if (args.tokens <= kFewTokens) return few_tokens<kE4m3>(stream, args, maps, leaves);
+  switch (leaves) {
     case 2:
       return start<kE4m3, 2, 128, 6, 2>(stream, args, maps, pairs);
     case 4:
@@ -344,7 +407,10 @@ void choose_leaves(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& ma
     case 8:
       return start<kE4m3, 2, 128, 3, 8>(stream, args, maps, pairs);
     default:
-      ASSAY_CHECK(false, "shards of a product");
+      if (args.tokens <= 128 && args.w.shards == 1) {
+        return start<kE4m3, 1, 128, 4, 1>(stream, args, maps, pairs);
+      }
+      return start<kE4m3, 2, 128, 6, 1>(stream, args, maps, pairs);
   }
 }
 
@@ -360,9 +426,9 @@ void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& 
   ASSAY_CHECK(args.a_rows >= args.tokens, "rows behind a product's input");
   if (args.tokens == 0) return;
   if (args.a_is_e4m3) {
-    choose_leaves<true>(stream, args, maps, pairs);
+    choose<true>(stream, args, maps, pairs);
   } else {
-    choose_leaves<false>(stream, args, maps, pairs);
+    choose<false>(stream, args, maps, pairs);
   }
 }
 

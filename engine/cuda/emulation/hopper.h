@@ -121,6 +121,13 @@ inline void barrier_arrive_at(std::uint64_t* barrier, int rank) {
       reinterpret_cast<std::byte*>(barrier) +
       ahead * static_cast<std::ptrdiff_t>(emulation::here().shared_step)));
 }
+inline float shared_value_of(const float* shared, int rank) {
+  const auto ahead = rank - static_cast<int>(emulation::here().cluster_rank);
+  return *reinterpret_cast<const float*>(
+      reinterpret_cast<const std::byte*>(shared) +
+      ahead * static_cast<std::ptrdiff_t>(emulation::here().shared_step));
+}
+inline void sync_group() { emulation::sync_named(1, 128); }
 inline std::uint64_t cluster_arrive() { return emulation::cluster_arrive(); }
 inline void cluster_wait(std::uint64_t ticket) { emulation::cluster_wait(ticket); }
 

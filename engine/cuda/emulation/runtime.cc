@@ -36,6 +36,7 @@ void after_launch(CudaStream /*stream*/) {}
 
 bool early_starts() { return false; }
 bool pairs_of_blocks() { return true; }
+bool folding_clusters() { return true; }
 
 bool tracing() { return false; }
 void trace_start(CudaStream /*stream*/) {}

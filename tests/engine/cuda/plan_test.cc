@@ -154,7 +154,8 @@ TEST(Parts, MorePartsForFewTokensAndNeverMoreMemoryThanPlanned) {
     EXPECT_LE(static_cast<std::int64_t>(runner.parts(w, tokens, true)) * tokens,
               most_part_rows(GemmKind::kWgmma, 4096));
   }
-  EXPECT_EQ(runner.parts(w, 1, true), 8);
+  EXPECT_EQ(runner.parts(w, 1, true), 1);  // a cluster folds all shards
+  EXPECT_EQ(GemmRunner(GemmKind::kMma, hopper).parts(w, 1, true), 8);
   EXPECT_EQ(runner.parts(w, 4096, true), 1);
   // 64 tiles of 128 outputs, and as many more as there are tiles of 128 tokens, on 132
   // multiprocessors: as few parts as leave no round mostly idle.
