@@ -393,12 +393,16 @@ void few_tokens(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps,
 }
 
 template <bool kE4m3>
-void choose(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+void choose(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps,
+            const WgmmaOptions& options) {
+  const bool pairs = options.pairs;
   constexpr int kFewTokens = 64;
   const int parts = args.kind == GemmOut::kParts ? args.parts : 1;
   const int leaves = args.w.shards / parts;
   ASSAY_CHECK(leaves == 1 || leaves == 2 || leaves == 4 || leaves == 8, "shards of a product");
-  if (args.tokens <= kFewTokens) return few_tokens<kE4m3>(stream, args, maps, leaves);
+  if (args.tokens <= kFewTokens && (leaves == 1 || options.fold)) {
+    return few_tokens<kE4m3>(stream, args, maps, leaves);
+  }
   switch (leaves) {
     case 2:
       return start<kE4m3, 2, 128, 6, 2>(stream, args, maps, pairs);
@@ -420,15 +424,16 @@ bool gemm_wgmma_fits(const DeviceGemmArgs& args) {
   return args.a_is_e4m3 == (args.w.type == WeightType::kE4m3);
 }
 
-void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps, bool pairs) {
+void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps,
+                     const WgmmaOptions& options) {
   ASSAY_CHECK(gemm_wgmma_fits(args), "operands of one type");
   ASSAY_CHECK(args.w.shard_k % kBlock == 0 && args.ldo >= args.w.rows, "shape of a product");
   ASSAY_CHECK(args.a_rows >= args.tokens, "rows behind a product's input");
   if (args.tokens == 0) return;
   if (args.a_is_e4m3) {
-    choose<true>(stream, args, maps, pairs);
+    choose<true>(stream, args, maps, options);
   } else {
-    choose<false>(stream, args, maps, pairs);
+    choose<false>(stream, args, maps, options);
   }
 }
 

@@ -25,12 +25,17 @@ class TensorMaps {
   std::map<std::tuple<const void*, std::int64_t, std::int64_t, std::int64_t>, TensorMap> maps_;
 };
 
+/// How blocks work together, which changes no bit.
+struct WgmmaOptions {
+  bool pairs = pairs_of_blocks();  // neighbouring blocks share what they read
+  bool fold = folding_clusters();  // with few tokens a cluster folds the shards of a tile
+};
+
 /// E4M3 weights take E4M3 activations here, BF16 weights BF16 ones.
 bool gemm_wgmma_fits(const DeviceGemmArgs& args);
 /// REQUIRES: a device of capability 9.0, gemm_wgmma_fits(args). E4M3: within 2^-10 of the sum of
 /// magnitudes of each 128 products; BF16: the bits of gemm_mma_cuda.
-/// `pairs`: neighbouring blocks share what they read, which changes no bit.
 void gemm_wgmma_cuda(CudaStream stream, const DeviceGemmArgs& args, TensorMaps& maps,
-                     bool pairs = pairs_of_blocks());
+                     const WgmmaOptions& options = {});
 
 }  // namespace assay::engine

@@ -7,7 +7,7 @@ namespace assay::engine {
 bool gemm_wgmma_fits(const DeviceGemmArgs& /*args*/) { return true; }
 
 void gemm_wgmma_cuda(CudaStream /*stream*/, const DeviceGemmArgs& /*args*/, TensorMaps& /*maps*/,
-                     bool /*pairs*/) {
+                     const WgmmaOptions& /*options*/) {
   throw_environment(
       "this program has no code for Hopper (sm_90a); build with it or set "
       "ASSAY_CUDA_KERNELS=mma");

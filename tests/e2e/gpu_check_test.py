@@ -91,6 +91,8 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(steps["tests: products, pairs"]["last_begun"], "Fake.Begun/0")
         self.assertEqual(record["measured_with"]["kernels"], "wgmma without pairs")
         self.assertEqual(self.load(steps)["pairs"], "0")
+        _, record, _ = self.run_check({"PairsOfBlocks": "crash", "ClustersFold": "fail"})
+        self.assertEqual(record["measured_with"]["environment"], {"ASSAY_CUDA_PAIRS": "0", "ASSAY_CUDA_FOLD": "0"})
 
     def test_wrong_wgmma_falls_back_to_mma_and_then_to_exact(self):
         _, record, steps = self.run_check({"Wgmma": "fail"})

@@ -227,7 +227,7 @@ TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) 
   const Problem problem(shape);
   TensorMaps maps;
   const auto wgmma = [&](const DeviceGemmArgs& args) {
-    gemm_wgmma_cuda(nullptr, args, maps, false);
+    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = false, .fold = false});
   };
   const FlushSubnormals flush;
   const auto out = problem.run(wgmma, GemmOut::kFloat, 1);
@@ -250,26 +250,34 @@ TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) 
   EXPECT_EQ(out, problem.run(mma, GemmOut::kFloat, 1));
 }
 
-TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
-  const Shape& shape = GetParam();
-  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+/// The bits with `options` are those of blocks that work alone.
+void expect_bits_of_single_blocks(const Shape& shape, const WgmmaOptions& options) {
   if (shape.w_is_e4m3 != shape.a_is_e4m3) return;
   const Problem problem(shape);
-  TensorMaps maps;
-  bool pairs = false;
-  const auto wgmma = [&](const DeviceGemmArgs& args) {
-    gemm_wgmma_cuda(nullptr, args, maps, pairs);
+  const auto with = [&](const WgmmaOptions& chosen) {
+    return [chosen](const DeviceGemmArgs& args) {
+      TensorMaps maps;
+      gemm_wgmma_cuda(nullptr, args, maps, chosen);
+    };
   };
+  const auto alone = with({.pairs = false, .fold = false});
   const FlushSubnormals flush;
-  const auto alone = problem.run(wgmma, GemmOut::kFloat, 1);
-  const auto sums = problem.run(wgmma, GemmOut::kParts, 1);
-  pairs = true;
-  maps = {};
-  EXPECT_EQ(problem.run(wgmma, GemmOut::kFloat, 1), alone);
+  EXPECT_EQ(problem.run(with(options), GemmOut::kFloat, 1), problem.run(alone, GemmOut::kFloat, 1));
+  const auto sums = problem.run(alone, GemmOut::kParts, 1);
   for (int parts = 1; parts <= shape.shards; parts *= 2) {
-    maps = {};
-    EXPECT_EQ(folded(problem.run(wgmma, GemmOut::kParts, parts), sums.size()), sums) << parts;
+    EXPECT_EQ(folded(problem.run(with(options), GemmOut::kParts, parts), sums.size()), sums)
+        << parts;
   }
+}
+
+TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  expect_bits_of_single_blocks(GetParam(), {.pairs = true, .fold = false});
+}
+
+TEST_P(MatmulCuda, ClustersFoldToTheSameBits) {
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  expect_bits_of_single_blocks(GetParam(), {.pairs = false, .fold = true});
 }
 
 // More tiles of tokens than run together, the last strip narrower; an odd tile of outputs.
@@ -278,7 +286,7 @@ TEST(MatmulCudaStrips, PairsOfBlocksReachEveryTile) {
   const Problem problem({false, false, 260, 1, 40, 1700});
   TensorMaps maps;
   const auto wgmma = [&](const DeviceGemmArgs& args) {
-    gemm_wgmma_cuda(nullptr, args, maps, true);
+    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = true, .fold = false});
   };
   const auto mma = [](const DeviceGemmArgs& args) { gemm_mma_cuda(nullptr, args); };
   const FlushSubnormals flush;
