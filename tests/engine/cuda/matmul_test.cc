@@ -272,11 +272,13 @@ void expect_bits_of_single_blocks(const Shape& shape, const WgmmaOptions& option
 
 TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
   if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  if (GetParam().shards == 1 && GetParam().tokens <= 64) return;  // no block has a neighbour
   expect_bits_of_single_blocks(GetParam(), {.pairs = true, .fold = false});
 }
 
 TEST_P(MatmulCuda, ClustersFoldToTheSameBits) {
   if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  if (GetParam().shards == 1 || GetParam().tokens > 64) return;  // nothing is folded
   expect_bits_of_single_blocks(GetParam(), {.pairs = false, .fold = true});
 }
 
