@@ -79,7 +79,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(record["measured_with"], {"kernels": "wgmma", "environment": {}})
         self.assertEqual(self.load(steps)["decode_tokens_per_s"], 63.5)
         names = list(steps)
-        self.assertLess(names.index("tests: whole models"), names.index("load: 70b decode, batch 1"))
+        self.assertLess(names.index("tests: whole models, wgmma"), names.index("load: 70b decode, batch 1"))
         self.assertLess(names.index("load: 70b decode, batch 1"), names.index("sanitizer: memcheck"))
         # What is not on this machine (cuobjdump, compute-sanitizer) is recorded, whatever it is.
         self.assertEqual(code, 0 if all(step["ok"] for step in steps.values()) else 1)
@@ -104,9 +104,15 @@ class GpuCheck(unittest.TestCase):
 
     def test_early_starts_are_given_up_when_they_alone_fail(self):
         _, record, steps = self.run_check({"WholeModel": "fail early"})
-        self.assertTrue(steps["tests: whole models, no early starts"]["ok"])
+        self.assertTrue(steps["tests: whole models, wgmma, no early starts"]["ok"])
         self.assertEqual(record["measured_with"], {"kernels": "wgmma", "environment": {"ASSAY_CUDA_EARLY": "0"}})
         self.assertEqual(self.load(steps)["early"], "0")
+
+    def test_models_that_end_the_program_fall_back_and_those_that_are_off_do_not(self):
+        _, record, _ = self.run_check({"WholeModel*_wgmma": "crash"})
+        self.assertEqual(record["measured_with"], {"kernels": "mma", "environment": {"ASSAY_CUDA_KERNELS": "mma"}})
+        code, record, _ = self.run_check({"WholeModel*_wgmma": "fail"})
+        self.assertEqual((code, record["measured_with"]), (1, {"kernels": "wgmma", "environment": {}}))
 
     def test_a_hang_ends_at_its_limit_and_the_record_is_there(self):
         code, record, steps = self.run_check({"RmsNorm": "hang"}, minutes=0.1)
