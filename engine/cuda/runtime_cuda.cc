@@ -100,6 +100,8 @@ DeviceLimits use_device(int index) {
   return out;
 }
 
+void select_device(int index) { check(cudaSetDevice(index), "choice of the device"); }
+
 std::int64_t free_device_bytes() {
   std::size_t free = 0;
   std::size_t total = 0;

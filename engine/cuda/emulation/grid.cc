@@ -104,8 +104,9 @@ class BlockRun {
   std::exception_ptr error_;
 };
 
-BlockRun* running = nullptr;
-std::uint64_t total_threads = 0;
+// Each thread of the host is a device of its own.
+thread_local BlockRun* running = nullptr;
+thread_local std::uint64_t total_threads = 0;
 
 void BlockRun::enter() {
   BlockRun& block = *running;
@@ -148,7 +149,7 @@ void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes,
   ASSAY_CHECK(threads > 0 && threads <= 1024, "threads of an emulated block");
   const FlushSubnormals flush;
   // Kept between launches: most of a launch's time would go into zeroing them.
-  static std::vector<std::byte> stacks;
+  thread_local std::vector<std::byte> stacks;
   if (stacks.size() < threads * kStackBytes) stacks.resize(threads * kStackBytes);
   std::vector<std::byte> memory(shared_bytes + 1024);
   const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
