@@ -18,6 +18,7 @@
 #include "engine/cuda/devices.h"
 #include "engine/cuda/failure.h"
 #include "engine/cuda/gemm_runner.h"
+#include "engine/cuda/peer_exchange.h"
 #include "engine/cuda/step_plan.h"
 #include "engine/ops/memory.h"
 
@@ -356,6 +357,10 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
     ASSAY_CHECK(options.ranks_here == 1, "a device of several has one rank");
     exchange = make_nccl_exchange(options.nccl_id, options.ranks, options.first_rank, options.sums,
                                   config.vocab);
+    if (options.peers != nullptr) {
+      exchange = make_peer_exchange(std::move(exchange), *options.peers, options.device,
+                                    options.ranks, options.first_rank);
+    }
   } else if (options.ranks > 1) {
     exchange = make_virtual_exchange();
   }

@@ -13,6 +13,8 @@
 
 namespace assay::engine {
 
+class PeerGroup;
+
 /// What decides memory and arithmetic. "" and 0 are the device's defaults.
 struct CudaOptions {
   int device = 0;
@@ -29,6 +31,8 @@ struct CudaOptions {
   int ranks_here = 1;
   RowSums sums = RowSums::kEighths;
   std::string nccl_id;
+  bool peer_sums = false;      // make_gpu_ranks: small sums by kernels over peers' memory
+  PeerGroup* peers = nullptr;  // small sums without NCCL, among the GPUs of this process; or null
 };
 
 /// Memory of the device as it will be used, by all ranks on it.

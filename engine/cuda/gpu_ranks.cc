@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "engine/cuda/peer_exchange.h"
+
 namespace assay::engine {
 namespace {
 
@@ -100,7 +102,8 @@ class RankThread {
 
 class GpuRanks : public CudaExecutor {
  public:
-  explicit GpuRanks(const std::vector<RankThread::Make>& makes) {
+  GpuRanks(const std::vector<RankThread::Make>& makes, std::unique_ptr<PeerGroup> peers)
+      : peers_(std::move(peers)) {
     for (const RankThread::Make& make : makes) {
       ranks_.push_back(std::make_unique<RankThread>(make));
     }
@@ -142,6 +145,7 @@ class GpuRanks : public CudaExecutor {
     if (error) std::rethrow_exception(error);
   }
 
+  std::unique_ptr<PeerGroup> peers_;  // of the ranks' executors
   std::vector<std::unique_ptr<RankThread>> ranks_;
 };
 
@@ -151,17 +155,28 @@ std::unique_ptr<CudaExecutor> make_gpu_ranks(const ModelConfig& config, const We
                                              const PrecisionSetting& setting, KvType kv,
                                              const CudaOptions& options, const CudaPlan& plan,
                                              int gpus, int threads) {
+  // Ranks of other processes have memory that this one cannot name; kRanks is what NCCL adds.
+  std::unique_ptr<PeerGroup> peers;
+  if (options.peer_sums && gpus == options.ranks && options.sums == RowSums::kEighths) {
+    peers = std::make_unique<PeerGroup>(gpus);
+  }
   std::vector<RankThread::Make> makes;
   for (int g = 0; g < gpus; ++g) {
     CudaOptions own = options;
     own.device += g;
     own.first_rank += g;
     own.ranks_here = 1;
+    own.peers = peers.get();
     makes.emplace_back([&config, &source, &setting, &plan, kv, own, share = threads / gpus] {
-      return make_cuda_executor(config, source, setting, kv, own, plan, std::max(1, share));
+      try {
+        return make_cuda_executor(config, source, setting, kv, own, plan, std::max(1, share));
+      } catch (...) {
+        if (own.peers != nullptr) own.peers->give_up();
+        throw;
+      }
     });
   }
-  return std::make_unique<GpuRanks>(makes);
+  return std::make_unique<GpuRanks>(makes, std::move(peers));
 }
 
 }  // namespace assay::engine

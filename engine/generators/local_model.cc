@@ -42,6 +42,16 @@ std::int64_t least_of(ProcessGroup* group, std::int64_t own) {
   return parse_int(group->broadcast(std::to_string(least))).value_or(least);
 }
 
+/// The sum of what the processes say, on rank 0.
+std::int64_t sum_of(ProcessGroup* group, std::int64_t own) {
+  if (group == nullptr) return own;
+  std::int64_t sum = 0;
+  for (const std::string& one : group->gather(std::to_string(own))) {
+    sum += parse_int(one).value_or(0);
+  }
+  return sum;
+}
+
 /// For all ranks of the model. Each process has its share of what its host has free, and the one
 /// with the least decides for all, which plan the same.
 std::int64_t memory_for_model(const EngineOptions& options) {
@@ -190,6 +200,8 @@ CudaOptions cuda_options(const EngineOptions& options, const GpuPlacement& place
   cuda.ranks_here = place.virtual_ranks ? options.tp : 1;
   cuda.first_rank = options.processes == nullptr ? 0 : options.processes->rank() * place.gpus;
   cuda.sums = sums_of(options);
+  const char* exchange = std::getenv("ASSAY_CUDA_EXCHANGE");
+  cuda.peer_sums = exchange != nullptr && std::string(exchange) == "peer";
   return cuda;
 }
 
@@ -257,6 +269,7 @@ Backend make_backend(const OpenedModel& opened, const EngineOptions& options, in
   const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
   Backend backend = make(opened, weights.source(), setting, options, threads);
   backend.info.setting = setting.name;
+  backend.info.weight_bytes = sum_of(options.processes, backend.info.weight_bytes);
   backend.info.arithmetic += weights.id();
   backend.info.detail.set("kv_scales", weights.kv_scales());
   if (opened.checkpoint) opened.checkpoint->check_unchanged();
