@@ -66,6 +66,12 @@ CpuExecutor::~CpuExecutor() {
 
 std::int64_t CpuExecutor::max_rows() const { return ranks_.front()->forward->max_rows(); }
 
+std::uint64_t CpuExecutor::progress() const {
+  std::uint64_t sum = 0;
+  for (const auto& rank : ranks_) sum += rank->forward->progress();
+  return sum;
+}
+
 const CpuKernels& CpuExecutor::kernels() const { return ranks_.front()->forward->kernels(); }
 
 std::int64_t CpuExecutor::weight_bytes() const {

@@ -49,6 +49,7 @@ class CpuExecutor : public Executor {
   [[nodiscard]] std::int64_t max_rows() const override;
   [[nodiscard]] bool takes_logit_bias() const override { return true; }
   void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] std::uint64_t progress() const override;  // of all ranks
 
   [[nodiscard]] std::int64_t weight_bytes() const;  // of all ranks
   [[nodiscard]] const CpuKernels& kernels() const;

@@ -23,6 +23,9 @@ class Executor {
   /// Runs one step; results[i] answers batch.queries[i]. REQUIRES: 0 < rows <= max_rows(), as many
   /// results as queries. Throws: Error(kEnvironment) when the device or a rank is lost.
   virtual void run(const Batch& batch, std::span<LogitResult> results) = 0;
+  /// Grows while a step goes on, so that a long step is told from one that hangs; from any thread.
+  /// Where it stays 0, a step as a whole is the progress.
+  [[nodiscard]] virtual std::uint64_t progress() const { return 0; }
 };
 
 }  // namespace assay::engine

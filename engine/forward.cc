@@ -93,6 +93,7 @@ void Forward::run(const Batch& batch, std::span<LogitResult> results) {
     attention_block(batch, layer);
     mlp_block(rows, layer);
     if (observer_ != nullptr) observer_->on_layer(layer, x_.as<bf16>(), rows);
+    progress_.fetch_add(1, std::memory_order_relaxed);
   }
   logits(batch, results);
 }
@@ -299,6 +300,7 @@ void Forward::logits(const Batch& batch, std::span<LogitResult> results) {
                         .ldo = logit_width_,
                         .rows = rows,
                         .out_bf16 = false});
+    progress_.fetch_add(1, std::memory_order_relaxed);
     const float* whole = gather_logits(rows);
     if (communicator_.rank() > 0) continue;
     const std::int64_t ld = communicator_.size() == 1 ? logit_width_ : model_.config.vocab;

@@ -1,6 +1,7 @@
 // The forward pass of a Llama model over a ragged batch on one rank of the CPU, as a list of ops.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -42,6 +43,8 @@ class Forward {
   /// Every rank runs the same batch at once; `results` is filled by rank 0, empty elsewhere.
   void run(const Batch& batch, std::span<LogitResult> results);
   [[nodiscard]] std::int64_t max_rows() const { return max_rows_; }
+  /// Layers and blocks of logits done so far; any thread.
+  [[nodiscard]] std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
   void observe(ForwardObserver* observer) { observer_ = observer; }
   [[nodiscard]] const CpuKernels& kernels() const { return *context_.kernels; }
 
@@ -71,6 +74,7 @@ class Forward {
   std::int64_t max_rows_;
   CpuContext context_;
   ForwardObserver* observer_ = nullptr;
+  std::atomic<std::uint64_t> progress_{0};
   LargeBuffer x_;      // [rows, h] residual stream
   LargeBuffer input_;  // [rows, padded inputs of the widest matrix], what the next product reads
   LargeBuffer scale_;  // [rows, scales of the product] of `input_`

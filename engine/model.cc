@@ -28,6 +28,8 @@ struct Part {
   }
 };
 
+/// Bytes from which BF16 matrices are compressed: smaller ones stay in a cache.
+constexpr std::int64_t kCompressedFrom = 4 << 20;
 constexpr std::int64_t kPanelsHeld = 128;  // read before the source may give back their memory
 
 std::int64_t overlap(const Range& range, std::int64_t size) {
@@ -63,6 +65,9 @@ class Loader {
       pack_part(out, part, first, cols);
       add_bias(out, part, first);
       first += slice(part).outputs.size();
+    }
+    if (out.type == WeightType::kBf16 && out.bytes() >= kCompressedFrom) {
+      compress_matrix(kernels_, out, team_);
     }
     return out;
   }

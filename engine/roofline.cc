@@ -21,12 +21,6 @@ constexpr int kPasses = 5;
 constexpr std::int64_t kChainSteps = 2'000'000;  // of each accumulator in a pass
 constexpr int kChains = 12;  // hide the latency of 4 cycles on 2 units, and more
 
-/// Keeps a value alive without a store.
-template <typename T>
-void keep(T& value) {
-  __asm__ volatile("" : "+x"(value));
-}
-
 /// Each step is kChains fused multiply-adds of `width` values. Returns floating-point operations.
 double fma_portable(std::int64_t steps) {
   float sums[kChains];
@@ -49,7 +43,7 @@ __attribute__((target("avx2,fma"))) double fma_avx2(std::int64_t steps) {
 #pragma GCC unroll 12
     for (__m256& sum : sums) sum = _mm256_fmadd_ps(sum, scale, scale);
 #pragma GCC unroll 12
-    for (__m256& sum : sums) keep(sum);
+    for (__m256& sum : sums) __asm__ volatile("" : "+x"(sum));  // kept alive without a store
   }
   return 2.0 * 8 * kChains * static_cast<double>(steps);
 }

@@ -63,8 +63,9 @@ double majority_value(const Repeats& repeats) {
   std::int64_t most = 0;
   double value = 0;
   for (const auto& [answer, scored] : repeats.answers) {
-    const auto count = std::count_if(repeats.answers.begin(), repeats.answers.end(),
-                                     [&](const auto& other) { return other.first == answer; });
+    const auto count =
+        std::count_if(repeats.answers.begin(), repeats.answers.end(),
+                      [wanted = answer](const auto& other) { return other.first == wanted; });
     if (answer != 0 && answer != best && count > most) {
       most = count;
       best = answer;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/ops/cpu_gemm_bodies.h"
 #include "engine/ops/cpu_kernels.h"
 
 namespace assay::engine {
@@ -15,495 +16,10 @@ template <class S>
 struct CpuKernelBodies {
   using V = typename S::V;
   using P = typename S::P;
-  using Decoder = typename S::Decoder;
-  static constexpr int kGroups = kPanelRows / 16;  // vectors of outputs in a panel
-  static constexpr std::int64_t kBlockPairs = kBlock / 2;
-  static constexpr std::int64_t kChainPairs = kBlockPairs / 2;
-  static constexpr std::int64_t kBlockBytes = kBlock * kPanelRows;  // of one-byte weights
+  using Gemm = GemmBodies<S>;
   static constexpr float kLog2E = 1.44269504F;
-  // One block of E4M3 weights: of 3, 8 and 16 KiB the best on a core with 30 GB/s.
-  static constexpr std::int64_t kPrefetchBytes = 8192;
 
   static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
-  // ---- matrix product -------------------------------------------------------------------------
-
-  /// Weights that are asked for while others are used: some cache lines with every pair of inputs.
-  struct Ahead {
-    const std::byte* next = nullptr;
-    std::int64_t lines = 0;  // a pair
-    [[gnu::always_inline]] void fetch() {
-      for (std::int64_t i = 0; i < lines; ++i, next += 64) __builtin_prefetch(next);
-    }
-  };
-
-  /// acc[r][g] = the sum over `pairs` pairs of inputs, from zero.
-  template <int R>
-  [[gnu::always_inline]] static void chain(const bf16* a, std::int64_t lda, const bf16* w,
-                                           std::int64_t pairs, Ahead& ahead, V (&acc)[R][kGroups]) {
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) acc[r][g] = S::zero();
-    }
-    for (std::int64_t p = 0; p < pairs; ++p) {
-      ahead.fetch();
-      P weights[kGroups];
-      for (int g = 0; g < kGroups; ++g) weights[g] = S::load_pairs(w + (p * kGroups + g) * 32);
-      for (int r = 0; r < R; ++r) {
-        const P x = S::broadcast_pair(a + r * lda + 2 * p);
-        for (int g = 0; g < kGroups; ++g) acc[r][g] = S::dot(acc[r][g], weights[g], x);
-      }
-    }
-  }
-
-  template <int R>
-  [[gnu::always_inline]] static void add_to_total(float* total, const V (&sum)[R][kGroups]) {
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        float* t = total + r * kPanelRows + g * 16;
-        S::store(t, S::add(S::load(t), sum[r][g]));
-      }
-    }
-  }
-
-  /// One block of 128 inputs whose weights are BF16 pairs [pairs, 4, 16, 2].
-  template <int R>
-  static void block(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs, Ahead ahead,
-                    float* total) {
-    V first[R][kGroups];
-    V second[R][kGroups];
-    chain<R>(a, lda, w, smaller(pairs, kChainPairs), ahead, first);
-    chain<R>(a + kBlock / 2, lda, w + kChainPairs * kGroups * 32,
-             pairs > kChainPairs ? pairs - kChainPairs : 0, ahead, second);
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
-    }
-    add_to_total<R>(total, first);
-  }
-
-  /// As many rows at a time as the registers hold, in tiles of nearly equal height: a tile of one
-  /// or two rows would wait for the latency of its additions. The first two tiles fetch the weights
-  /// of the block that follows, `next_bytes` at `next`.
-  static void block_rows(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
-                         std::int64_t rows, const std::byte* next, std::int64_t next_bytes,
-                         float* total) {
-    const std::int64_t all = (rows + S::kGemmRows - 1) / S::kGemmRows;
-    const std::int64_t share = next_bytes / (all == 1 ? 1 : 2);
-    for (std::int64_t tiles = all; tiles > 0; --tiles) {
-      const std::int64_t height = (rows + tiles - 1) / tiles;
-      const Ahead ahead{next, all - tiles < 2 ? share / (64 * kBlockPairs) : 0};
-      block_tile(a, lda, w, pairs, height, ahead, total);
-      a += height * lda;
-      total += height * kPanelRows;
-      rows -= height;
-      next += share;
-    }
-  }
-
-  static void block_tile(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t pairs,
-                         std::int64_t rows, Ahead ahead, float* total) {
-    if (rows == 1) return block<1>(a, lda, w, pairs, ahead, total);
-    if constexpr (S::kGemmRows > 1) {
-      if (rows == 2) return block<2>(a, lda, w, pairs, ahead, total);
-    }
-    if constexpr (S::kGemmRows > 2) {
-      if (rows == 3) return block<3>(a, lda, w, pairs, ahead, total);
-      if (rows == 4) return block<4>(a, lda, w, pairs, ahead, total);
-      if (rows == 5) return block<5>(a, lda, w, pairs, ahead, total);
-      if (rows == 6) return block<6>(a, lda, w, pairs, ahead, total);
-    }
-  }
-
-  /// The four pair vectors of inputs 4 q .. 4 q + 3 and rows of group g, from E4M3 lines.
-  struct Codes {
-    const Decoder& decoder;
-    static constexpr std::int64_t kBytes = 1;  // of a weight
-    [[gnu::always_inline]] void load(const std::byte* w, std::int64_t q, int g, P& a, P& b) const {
-      decoder.decode(w + (q * kGroups + g) * 64, a, b);
-    }
-  };
-  /// The same from BF16 pairs.
-  struct Pairs {
-    static constexpr std::int64_t kBytes = 2;
-    [[gnu::always_inline]] void load(const std::byte* w, std::int64_t q, int g, P& a, P& b) const {
-      const auto* pairs = reinterpret_cast<const bf16*>(w);
-      a = S::load_pairs(pairs + (2 * q * kGroups + g) * 32);
-      b = S::load_pairs(pairs + ((2 * q + 1) * kGroups + g) * 32);
-    }
-  };
-
-  /// One block of 128 inputs straight from the packed weights; its two chains side by side, so that
-  /// few rows still fill the pipeline. Memory is the limit here: what comes after this block is
-  /// asked for early, over the end of the panel too, where the thread's next panel lies.
-  template <int R, class Weights>
-  static void direct_block(const Weights& weights, const bf16* a, std::int64_t lda,
-                           const std::byte* w, float* total) {
-    V first[R][kGroups];
-    V second[R][kGroups];
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) first[r][g] = second[r][g] = S::zero();
-    }
-    constexpr std::int64_t kQuads = kChainPairs / 2;
-    constexpr std::int64_t kQuadBytes = 4 * kPanelRows * Weights::kBytes;
-    constexpr std::int64_t kHalf = kQuads * kQuadBytes;
-    for (std::int64_t q = 0; q < kQuads; ++q) {
-      for (std::int64_t line = 0; line < 2 * kQuadBytes; line += 64) {
-        __builtin_prefetch(w + 2 * q * kQuadBytes + line + kPrefetchBytes);
-      }
-      P x[2][R][2];
-      for (int r = 0; r < R; ++r) {
-        for (int i = 0; i < 2; ++i) {
-          x[0][r][i] = S::broadcast_pair(a + r * lda + 4 * q + 2 * i);
-          x[1][r][i] = S::broadcast_pair(a + r * lda + kBlock / 2 + 4 * q + 2 * i);
-        }
-      }
-      for (int g = 0; g < kGroups; ++g) {
-        P w0, w1, w2, w3;
-        weights.load(w, q, g, w0, w1);
-        weights.load(w + kHalf, q, g, w2, w3);
-        for (int r = 0; r < R; ++r) {
-          first[r][g] = S::dot(first[r][g], w0, x[0][r][0]);
-          second[r][g] = S::dot(second[r][g], w2, x[1][r][0]);
-          first[r][g] = S::dot(first[r][g], w1, x[0][r][1]);
-          second[r][g] = S::dot(second[r][g], w3, x[1][r][1]);
-        }
-      }
-    }
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) first[r][g] = S::add(first[r][g], second[r][g]);
-    }
-    add_to_total<R>(total, first);
-  }
-
-  /// True when a block of so few rows was done without a decoded copy.
-  template <class Weights>
-  static bool direct_rows(const Weights& weights, const bf16* a, std::int64_t lda,
-                          const std::byte* w, std::int64_t rows, float* total) {
-    if (rows == 1) {
-      direct_block<1>(weights, a, lda, w, total);
-    } else if (rows == 2 && S::kGemmRows >= 2) {
-      direct_block<2>(weights, a, lda, w, total);
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  static void decode_into(const Decoder& decoder, const std::byte* in, bf16* out,
-                          std::int64_t quads, std::int64_t groups) {
-    for (std::int64_t q = 0; q < quads; ++q) {
-      for (std::int64_t g = 0; g < groups; ++g) {
-        P first, second;
-        decoder.decode(in + (q * groups + g) * 64, first, second);
-        S::store_pairs(out + (2 * q * groups + g) * 32, first);
-        S::store_pairs(out + ((2 * q + 1) * groups + g) * 32, second);
-      }
-    }
-  }
-
-  // ---- weights other than BF16 and E4M3 -------------------------------------------------------
-
-  /// A line of 64 four-bit codes, low nibbles first, as 64 E4M3 codes of the same values: E2M1, or
-  /// q - zero of INT4, which all E4M3 holds. `zero`: [16] of the line's rows, or null for E2M1.
-  static void expand_nibbles(const std::byte* in, const std::uint8_t* zero, std::uint8_t* out) {
-    std::uint8_t code[64];
-    for (int i = 0; i < 32; ++i) {
-      code[i] = static_cast<std::uint8_t>(in[i]) & 15U;
-      code[i + 32] = static_cast<std::uint8_t>(in[i]) >> 4;
-    }
-    if (zero == nullptr) {
-      // Magnitudes 0, 0.5, 1, 1.5, 2, 3, 4, 6.
-      alignas(16) static constexpr std::uint8_t kE2m1[16] = {0x00, 0x30, 0x38, 0x3C, 0x40, 0x44,
-                                                             0x48, 0x4C, 0x80, 0xB0, 0xB8, 0xBC,
-                                                             0xC0, 0xC4, 0xC8, 0xCC};
-      S::look_up_16(kE2m1, code, out);
-      return;
-    }
-    alignas(16) static constexpr std::uint8_t kIntegers[16] = {0x00, 0x38, 0x40, 0x44, 0x48, 0x4A,
-                                                               0x4C, 0x4E, 0x50, 0x51, 0x52, 0x53,
-                                                               0x54, 0x55, 0x56, 0x57};
-    std::uint8_t sign[64];
-    for (int i = 0; i < 64; ++i) {
-      const int difference = code[i] - zero[i / 16 * 4 + i % 8 / 2];
-      sign[i] = static_cast<std::uint8_t>(difference < 0 ? 0x80 : 0);
-      code[i] = static_cast<std::uint8_t>(difference < 0 ? -difference : difference);
-    }
-    S::look_up_16(kIntegers, code, out);
-    for (int i = 0; i < 64; ++i) out[i] |= sign[i];
-  }
-
-  /// A line of 64 INT8 values as two vectors of pairs.
-  static void widen_int8(const std::byte* line, bf16* first, bf16* second) {
-    float values[64];
-    for (int i = 0; i < 64; ++i) values[i] = static_cast<float>(static_cast<std::int8_t>(line[i]));
-    // Quarter q holds rows 4 q .. 4 q + 3: eight values of the first pair, eight of the second.
-    for (int i = 0; i < 64; ++i) {
-      bf16* to = i % 16 < 8 ? first : second;
-      to[i / 16 * 8 + i % 8] =
-          static_cast<bf16>(__builtin_bit_cast(std::uint32_t, values[i]) >> 16);
-    }
-  }
-
-  /// Quads [begin, end) of a block to BF16 pairs, scales of groups not applied. `w` is the block,
-  /// `zero` [64] of kInt4.
-  static void decode_block(const GemmPanel& g, const Decoder& decoder, const std::byte* w,
-                           const std::uint8_t* zero, std::int64_t begin, std::int64_t end,
-                           bf16* out) {
-    const std::int64_t line_bytes = weight_bits(g.type) * 8;
-    for (std::int64_t line = begin * kGroups; line < end * kGroups; ++line) {
-      const std::int64_t group = line % kGroups;
-      const std::byte* in = w + line * line_bytes;
-      bf16* first = out + (line / kGroups * 2 * kGroups + group) * 32;
-      bf16* second = first + kGroups * 32;
-      if (g.type == WeightType::kInt8) {
-        widen_int8(in, first, second);
-        continue;
-      }
-      std::uint8_t codes[64];
-      const std::byte* source = in;
-      if (g.type != WeightType::kE4m3) {
-        expand_nibbles(in, zero == nullptr ? nullptr : zero + group * 16, codes);
-        source = reinterpret_cast<const std::byte*>(codes);
-      }
-      P a;
-      P b;
-      decoder.decode(source, a, b);
-      S::store_pairs(first, a);
-      S::store_pairs(second, b);
-    }
-  }
-
-  /// Inputs of the block's pairs [begin, end) that lie in [from, to) are multiplied by their row's
-  /// scale: products of E2M1 codes and their scales are BF16 values. `twice` [128]: the scale of
-  /// each row two times.
-  static void scale_pairs(bf16* pairs, std::int64_t from, std::int64_t to, const float* twice) {
-    for (std::int64_t p = from / 2; p < (to + 1) / 2; ++p) {
-      const bool even = 2 * p >= from;
-      const bool odd = 2 * p + 1 < to;
-      for (int i = 0; i < 2 * kGroups; ++i) {
-        bf16* at = pairs + p * kGroups * 32 + i * 16;
-        const V scaled = S::mul(S::load_bf16(at), S::load(twice + i * 16));
-        if (even && odd) {
-          S::store_bf16(at, scaled);
-          continue;
-        }
-        bf16 lanes[16];
-        S::store_bf16(lanes, scaled);
-        for (int k = even ? 0 : 1; k < 16; k += 2) at[k] = lanes[k];
-      }
-    }
-  }
-
-  /// Zeroes what lies outside [from, to) in the pairs at its ends.
-  static void cut_pairs(bf16* pairs, std::int64_t from, std::int64_t to) {
-    for (int row = 0; row < static_cast<int>(kPanelRows); ++row) {
-      if (from % 2 != 0) pairs[(from / 2 * kPanelRows + row) * 2] = 0;
-      if (to % 2 != 0) pairs[(to / 2 * kPanelRows + row) * 2 + 1] = 0;
-    }
-  }
-
-  /// Products of the block's inputs [from, to), as `block` sums them, times the rows' scales and,
-  /// where it is given, the token's.
-  template <int R>
-  static void piece_tile(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t from,
-                         std::int64_t to, const float* w_scale, const float* a_scale,
-                         std::int64_t a_stride, float* total) {
-    V first[R][kGroups];
-    V second[R][kGroups];
-    Ahead ahead;
-    const std::int64_t begin = from / 2;
-    const std::int64_t end = (to + 1) / 2;
-    const std::int64_t middle = smaller(end, begin > kChainPairs ? begin : kChainPairs);
-    chain<R>(a + 2 * begin, lda, w + begin * kGroups * 32, begin < middle ? middle - begin : 0,
-             ahead, first);
-    const std::int64_t start = begin > middle ? begin : middle;
-    chain<R>(a + 2 * start, lda, w + start * kGroups * 32, end - start, ahead, second);
-    for (int r = 0; r < R; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        V sum = S::mul(S::add(first[r][g], second[r][g]), S::load(w_scale + g * 16));
-        if (a_scale != nullptr) sum = S::mul(sum, S::set(a_scale[r * a_stride]));
-        float* t = total + r * kPanelRows + g * 16;
-        S::store(t, S::add(S::load(t), sum));
-      }
-    }
-  }
-
-  static void piece_rows(const bf16* a, std::int64_t lda, const bf16* w, std::int64_t from,
-                         std::int64_t to, const float* w_scale, const float* a_scale,
-                         std::int64_t a_stride, std::int64_t rows, float* total) {
-    std::int64_t row = 0;
-    const auto run = [&]<int R>() {
-      for (; row + R <= rows; row += R) {
-        piece_tile<R>(a + row * lda, lda, w, from, to, w_scale,
-                      a_scale == nullptr ? nullptr : a_scale + row * a_stride, a_stride,
-                      total + row * kPanelRows);
-      }
-    };
-    if constexpr (S::kGemmRows >= 6) run.template operator()<6>();
-    if constexpr (S::kGemmRows >= 3) run.template operator()<3>();
-    if constexpr (S::kGemmRows >= 2) run.template operator()<2>();
-    run.template operator()<1>();
-  }
-
-  /// Sums a shard whose groups of inputs have scales of their own: E4M3 and integers.
-  static void grouped_sums(const GemmPanel& g, const Decoder& decoder, std::int64_t row,
-                           std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
-    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
-    for (std::int64_t i = 0; i < g.piece_count; ++i) {
-      const Piece& piece = g.pieces[i];
-      if (piece.begin / g.shard_k != shard) continue;
-      const std::int64_t block = piece.begin / kBlock * kBlock;
-      const std::int64_t from = piece.begin - block;
-      const std::int64_t to = piece.end - block;
-      const std::byte* w = g.w + block * kPanelRows * weight_bits(g.type) / 8;
-      const std::uint8_t* zero = g.zero_point == nullptr ? nullptr : g.zero_point + i * kPanelRows;
-      decode_block(g, decoder, w, zero, from / 4, (to + 3) / 4, decoded);
-      cut_pairs(decoded, from, to);
-      const float* a_scale = g.a_scale_groups ? g.a_scale + row * g.piece_count + i : nullptr;
-      piece_rows(g.a + row * g.lda + block, g.lda, decoded, from, to,
-                 g.group_scale + i * kPanelRows, a_scale, g.piece_count, rows, total);
-    }
-  }
-
-  /// Sums a shard of E2M1 weights: a block becomes BF16, then as with BF16 weights.
-  static void e2m1_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
-                        std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
-    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
-    float* twice = g.scratch + gemm_scratch_floats() - 2 * kPanelRows;
-    for (std::int64_t i = 0; i < g.piece_count;) {
-      const std::int64_t block = g.pieces[i].begin / kBlock * kBlock;
-      if (block / g.shard_k != shard) {
-        ++i;
-        continue;
-      }
-      std::int64_t last = i;
-      while (last < g.piece_count && g.pieces[last].begin / kBlock * kBlock == block) ++last;
-      const std::int64_t used = g.pieces[last - 1].end - block;
-      decode_block(g, decoder, g.w + block * kPanelRows / 2, nullptr, 0, (used + 3) / 4, decoded);
-      for (; i < last; ++i) {
-        for (std::int64_t r = 0; r < kPanelRows; ++r) {
-          twice[2 * r] = twice[2 * r + 1] = g.group_scale[i * kPanelRows + r];
-        }
-        scale_pairs(decoded, g.pieces[i].begin - block, g.pieces[i].end - block, twice);
-      }
-      block_rows(a + block - shard * g.shard_k, g.lda, decoded, (used + 1) / 2, rows, nullptr, 0,
-                 total);
-    }
-  }
-
-  /// INT8 weights. With INT8 activations a block's sums are integers below 2^24, so exact, and are
-  /// added as integers.
-  static void int8_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
-                        const std::byte* w, std::int64_t rows, float* total, bf16* decoded) {
-    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
-    float* sums = g.scratch + 4 * kGemmRowTile * kPanelRows;
-    for (std::int64_t k = 0; k < g.shard_used; k += kBlock) {
-      const std::int64_t pairs = smaller(kBlockPairs, (g.shard_used - k + 1) / 2);
-      decode_block(g, decoder, w + k * kPanelRows, nullptr, 0, (pairs + 1) / 2, decoded);
-      if (!g.integer) {
-        block_rows(a + k, g.lda, decoded, pairs, rows, nullptr, 0, total);
-        continue;
-      }
-      std::memset(sums, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
-      block_rows(a + k, g.lda, decoded, pairs, rows, nullptr, 0, sums);
-      auto* integers = reinterpret_cast<std::int32_t*>(total);
-      // A NaN's scale is NaN, too, and makes the output one.
-      for (std::int64_t i = 0; i < rows * kPanelRows; ++i) {
-        integers[i] += sums[i] == sums[i] ? static_cast<std::int32_t>(sums[i]) : 0;
-      }
-    }
-    if (!g.integer) return;
-    for (std::int64_t i = 0; i < rows * kPanelRows; ++i) {
-      total[i] = static_cast<float>(__builtin_bit_cast(std::int32_t, total[i]));
-    }
-  }
-
-  /// One shard of K for `rows` rows from `row` on.
-  static void any_shard_sums(const GemmPanel& g, const Decoder& decoder, std::int64_t row,
-                             std::int64_t shard, std::int64_t rows, float* total, bf16* decoded) {
-    const bf16* a = g.a + row * g.lda + shard * g.shard_k;
-    const std::byte* w = g.w + shard * g.shard_k * kPanelRows * weight_bits(g.type) / 8;
-    if (g.type == WeightType::kE2m1) return e2m1_sums(g, decoder, a, shard, rows, total, decoded);
-    if (g.pieces != nullptr) return grouped_sums(g, decoder, row, shard, rows, total, decoded);
-    if (g.type == WeightType::kInt8) return int8_sums(g, decoder, a, w, rows, total, decoded);
-    shard_sums(g, decoder, a, w, rows, total, decoded);
-  }
-
-  /// Sums one shard of K for `rows` rows into total [rows, 64].
-  static void shard_sums(const GemmPanel& g, const Decoder& decoder, const bf16* a,
-                         const std::byte* w, std::int64_t rows, float* total, bf16* decoded) {
-    std::memset(total, 0, static_cast<std::size_t>(rows * kPanelRows) * sizeof(float));
-    const std::int64_t element = g.type == WeightType::kBf16 ? 2 : 1;
-    for (std::int64_t k = 0; k < g.shard_used; k += kBlock) {
-      const std::int64_t pairs = smaller(kBlockPairs, (g.shard_used - k + 1) / 2);
-      const std::byte* weights = w + k * kPanelRows * element;
-      const bool full = pairs == kBlockPairs;
-      if (g.type == WeightType::kBf16) {
-        if (full && direct_rows(Pairs(), a + k, g.lda, weights, rows, total)) continue;
-        block_rows(a + k, g.lda, reinterpret_cast<const bf16*>(weights), pairs, rows,
-                   weights + kBlockBytes * 2, kBlockBytes * 2, total);
-      } else {
-        if (full && direct_rows(Codes{decoder}, a + k, g.lda, weights, rows, total)) continue;
-        decode_into(decoder, weights, decoded, (pairs + 1) / 2, kGroups);
-        block_rows(a + k, g.lda, decoded, pairs, rows, weights + kBlockBytes, kBlockBytes, total);
-      }
-    }
-  }
-
-  static void add_levels(float* a, const float* b, std::int64_t floats) {
-    for (std::int64_t i = 0; i < floats; i += 16) {
-      S::store(a + i, S::add(S::load(a + i), S::load(b + i)));
-    }
-  }
-
-  static void scale_rows(float* total, const float* scale, std::int64_t stride, std::int64_t rows) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const V s = S::set(scale[r * stride]);
-      for (int g = 0; g < kGroups; ++g) {
-        float* t = total + r * kPanelRows + g * 16;
-        S::store(t, S::mul(S::load(t), s));
-      }
-    }
-  }
-
-  static void write_out(const GemmPanel& g, const float* total, std::int64_t row,
-                        std::int64_t rows) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (int i = 0; i < kGroups; ++i) {
-        V v = S::load(total + r * kPanelRows + i * 16);
-        if (g.w_scale != nullptr) v = S::mul(v, S::load(g.w_scale + i * 16));
-        if (g.bias != nullptr) v = S::add(v, S::load(g.bias + i * 16));
-        const std::int64_t at = (row + r) * g.ldo + i * 16;
-        if (g.out_bf16) {
-          S::store_bf16(static_cast<bf16*>(g.out) + at, S::round_bf16(v));
-        } else {
-          S::store(static_cast<float*>(g.out) + at, v);
-        }
-      }
-    }
-  }
-
-  static void gemm_panel(const GemmPanel& g) {
-    const Decoder decoder;
-    const std::int64_t level = kGemmRowTile * kPanelRows;
-    bf16* decoded = reinterpret_cast<bf16*>(g.scratch + 5 * level);
-    for (std::int64_t row = 0; row < g.rows; row += kGemmRowTile) {
-      const std::int64_t rows = smaller(kGemmRowTile, g.rows - row);
-      std::int64_t depth = 0;  // subtrees that wait for their right neighbour
-      for (std::int64_t s = 0; s < g.shards; ++s) {
-        float* total = g.scratch + depth * level;
-        any_shard_sums(g, decoder, row, s, rows, total, decoded);
-        if (g.a_scale != nullptr && !g.a_scale_groups) {
-          scale_rows(total, g.a_scale + row * g.shards + s, g.shards, rows);
-        }
-        ++depth;
-        for (std::int64_t t = s + 1; t % 2 == 0; t /= 2) {
-          --depth;
-          add_levels(g.scratch + (depth - 1) * level, g.scratch + depth * level, rows * kPanelRows);
-        }
-      }
-      write_out(g, g.scratch, row, rows);
-    }
-  }
 
   // ---- attention ------------------------------------------------------------------------------
 
@@ -829,7 +345,7 @@ struct CpuKernelBodies {
 
   static void decode_lines(const std::byte* in, bf16* out, std::int64_t quads,
                            std::int64_t groups) {
-    decode_into(Decoder(), in, out, quads, groups);
+    Gemm::decode_into(typename S::Decoder(), in, out, quads, groups);
   }
 
   // ---- weights at load ------------------------------------------------------------------------
@@ -868,10 +384,84 @@ struct CpuKernelBodies {
     }
   }
 
+  // ---- compression of BF16 weights (bf16_compression.h) ---------------------------------------
+
+  /// 1 where the exponent of x has no code, else 0.
+  static std::uint16_t has_no_code(bf16 x, unsigned top) {
+    const auto exponent = static_cast<std::uint16_t>((x >> 7U) & 0xFFU);
+    const auto distance = static_cast<std::uint16_t>(top - exponent);
+    return static_cast<std::uint16_t>((exponent != 0) & (distance >= kExponentCodes));
+  }
+
+  /// How many of a quad's values are exceptions. The sum is as narrow as its summands.
+  static std::uint16_t exceptions_of(const bf16* quad, unsigned top) {
+    std::uint16_t count = 0;
+    for (std::int64_t i = 0; i < kBf16QuadValues; ++i) {
+      count = static_cast<std::uint16_t>(count + has_no_code(quad[i], top));
+    }
+    return count;
+  }
+
+  static Bf16Survey survey_bf16(const bf16* panel, std::int64_t quads) {
+    std::int16_t largest = 0;
+    for (std::int64_t i = 0; i < quads * kBf16QuadValues; ++i) {
+      const auto magnitude = static_cast<std::int16_t>(panel[i] & 0x7FFFU);
+      largest = largest > magnitude ? largest : magnitude;
+    }
+    Bf16Survey survey;
+    survey.top = static_cast<std::uint8_t>(largest >> 7);
+    for (std::int64_t q = 0; q < quads; ++q) {
+      survey.exceptions += exceptions_of(panel + q * kBf16QuadValues, survey.top);
+    }
+    return survey;
+  }
+
+  /// Signs with mantissas and exponent codes of 64 values, in the order of a line.
+  static void split_line(const bf16* first, const bf16* second, unsigned top, std::uint8_t* rest,
+                         std::uint8_t* code) {
+    bf16 ordered[64];
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      std::memcpy(ordered + quarter * 16, first + quarter * 8, 8 * sizeof(bf16));
+      std::memcpy(ordered + quarter * 16 + 8, second + quarter * 8, 8 * sizeof(bf16));
+    }
+    for (int i = 0; i < 64; ++i) {
+      const bf16 x = ordered[i];
+      const auto exponent = static_cast<std::uint16_t>((x >> 7U) & 0xFFU);
+      const auto distance = static_cast<std::uint16_t>((top - exponent) & 15U);
+      rest[i] = static_cast<std::uint8_t>((x >> 8U & 0x80U) | (x & 0x7FU));
+      code[i] = static_cast<std::uint8_t>(exponent == 0 ? kZeroExponent : distance);
+    }
+  }
+
+  static void compress_bf16(const bf16* panel, std::int64_t quads, std::uint8_t top, std::byte* out,
+                            Bf16Exception* exceptions) {
+    for (std::int64_t q = 0; q < quads; ++q, out += kBf16QuadBytes) {
+      const bf16* quad = panel + q * kBf16QuadValues;
+      std::uint8_t rest[4][64];
+      std::uint8_t code[4][64];
+      for (int g = 0; g < 4; ++g) {
+        split_line(quad + g * 32, quad + (4 + g) * 32, top, rest[g], code[g]);
+      }
+      for (int half = 0; half < 2; ++half) {
+        for (int i = 0; i < 64; ++i) {
+          code[half][i] =
+              static_cast<std::uint8_t>(code[2 * half][i] | code[2 * half + 1][i] << 4U);
+        }
+      }
+      std::memcpy(out, rest, sizeof(rest));
+      std::memcpy(out + sizeof(rest), code, sizeof(code) / 2);
+      if (exceptions_of(quad, top) == 0) continue;
+      for (std::int64_t i = 0; i < kBf16QuadValues; ++i) {
+        if (has_no_code(quad[i], top) == 0) continue;
+        *exceptions++ = {static_cast<std::uint32_t>(q * kBf16QuadValues + i), quad[i]};
+      }
+    }
+  }
+
   static CpuKernels table(const char* name) {
     CpuKernels kernels;
     kernels.name = name;
-    kernels.gemm_panel = gemm_panel;
+    kernels.gemm_panel = Gemm::gemm_panel;
     kernels.pair_dot = pair_dot;
     kernels.chunk_softmax = chunk_softmax;
     kernels.fold = fold;
@@ -887,6 +477,8 @@ struct CpuKernelBodies {
     kernels.encode_e4m3 = encode_e4m3;
     kernels.round_bf16 = round_bf16;
     kernels.widen_bf16 = widen_bf16;
+    kernels.survey_bf16 = survey_bf16;
+    kernels.compress_bf16 = compress_bf16;
     return kernels;
   }
 };

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/ops/bf16_compression.h"
 #include "engine/ops/number.h"
 
 namespace assay::engine {
@@ -23,10 +24,12 @@ inline constexpr std::int64_t kBlock = 128;
 inline constexpr std::int64_t kShards = 8;
 
 /// kInt4: integers 0..15 with a zero point for each group; kE2m1: 4-bit floats whose products with
-/// their group's scale are BF16 values.
-enum class WeightType : std::uint8_t { kBf16, kE4m3, kInt8, kInt4, kE2m1 };
+/// their group's scale are BF16 values. kBf16Compressed: how a packed matrix may hold BF16
+/// (bf16_compression.h); no setting and no device has it.
+enum class WeightType : std::uint8_t { kBf16, kE4m3, kInt8, kInt4, kE2m1, kBf16Compressed };
 constexpr std::int64_t weight_bits(WeightType type) {
   if (type == WeightType::kBf16) return 16;
+  if (type == WeightType::kBf16Compressed) return 12;
   return type == WeightType::kInt4 || type == WeightType::kE2m1 ? 4 : 8;
 }
 
@@ -68,12 +71,15 @@ struct GemmPanel {
   std::int64_t shard_used = 0;  // inputs of a shard that can be other than zero
   WeightType type = WeightType::kBf16;
   bool out_bf16 = false;
-  bool integer = false;                      // INT8 times INT8: sums of a shard are exact integers
-  const Piece* pieces = nullptr;             // of the matrix, or null: no group scales
-  std::int64_t piece_count = 0;              // of all shards
-  const float* group_scale = nullptr;        // [pieces, 64]
-  const std::uint8_t* zero_point = nullptr;  // [pieces, 64], kInt4
-  bool a_scale_groups = false;               // a_scale is [rows, pieces]
+  bool integer = false;                       // INT8 times INT8: sums of a shard are exact integers
+  const Piece* pieces = nullptr;              // of the matrix, or null: no group scales
+  std::int64_t piece_count = 0;               // of all shards
+  const float* group_scale = nullptr;         // [pieces, 64]
+  const std::uint8_t* zero_point = nullptr;   // [pieces, 64], kInt4
+  bool a_scale_groups = false;                // a_scale is [rows, pieces]
+  std::uint8_t top_exponent = 0;              // of kBf16Compressed
+  const Bf16Exception* exceptions = nullptr;  // of the panel, ascending
+  std::int64_t exception_count = 0;
 };
 
 /// Rows of the batch that one pass over a panel holds in scratch.
@@ -190,6 +196,11 @@ struct CpuKernels {
   void (*round_bf16)(const float* x, std::int64_t count, bf16* out) = nullptr;
   /// BF16 to FP32; `in` need not be aligned.
   void (*widen_bf16)(const std::byte* in, std::int64_t count, float* out) = nullptr;
+  /// Of `quads` times 256 values in the order of a packed panel.
+  Bf16Survey (*survey_bf16)(const bf16* panel, std::int64_t quads) = nullptr;
+  /// Writes kBf16QuadBytes for each quad, and the panel's exceptions in ascending order.
+  void (*compress_bf16)(const bf16* panel, std::int64_t quads, std::uint8_t top, std::byte* out,
+                        Bf16Exception* exceptions) = nullptr;
 };
 
 const CpuKernels& portable_kernels();

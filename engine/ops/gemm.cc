@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/check.h"
 
@@ -157,12 +158,76 @@ void pack_row(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t row,
   if (matrix.type == WeightType::kE4m3) matrix.row_scale[static_cast<std::size_t>(row)] = scale;
 }
 
+namespace {
+
+std::span<const Bf16Exception> exceptions_of(const PackedMatrix& matrix, std::int64_t panel) {
+  const auto at = static_cast<std::size_t>(panel);
+  return std::span(matrix.exceptions)
+      .subspan(matrix.exception_begins[at],
+               matrix.exception_begins[at + 1] - matrix.exception_begins[at]);
+}
+
+bf16 compressed_value(const PackedMatrix& matrix, std::int64_t panel, std::int64_t position) {
+  const std::span<const Bf16Exception> all = exceptions_of(matrix, panel);
+  const auto found = std::lower_bound(
+      all.begin(), all.end(), position,
+      [](const Bf16Exception& e, std::int64_t value) { return e.position < value; });
+  if (found != all.end() && found->position == position) return found->value;
+  return compressed_bf16_at(matrix.panel(panel),
+                            matrix.top_exponents[static_cast<std::size_t>(panel)], position);
+}
+
+}  // namespace
+
+void compress_matrix(const CpuKernels& kernels, PackedMatrix& matrix, ThreadTeam& team) {
+  ASSAY_CHECK(matrix.type == WeightType::kBf16, "only BF16 is compressed");
+  constexpr std::int64_t kMaxExceptions = 128;  // one in so many weights: half a bit a weight more
+  const auto panels = static_cast<std::size_t>(matrix.panels());
+  const std::int64_t quads = kPanelRows * matrix.padded_inputs() / kBf16QuadValues;
+  const auto values = static_cast<std::size_t>(quads * kBf16QuadValues);
+  const auto plain = static_cast<std::size_t>(matrix.panel_bytes());
+  const auto decoded = [&](std::int64_t panel) {
+    return reinterpret_cast<const bf16*>(matrix.panel(panel));
+  };
+  std::vector<std::uint8_t> tops(panels);
+  std::vector<std::size_t> begins(panels + 1);
+  team.run(matrix.panels(), [&](std::int64_t panel, int /*thread*/) {
+    const Bf16Survey survey = kernels.survey_bf16(decoded(panel), quads);
+    tops[static_cast<std::size_t>(panel)] = survey.top;
+    begins[static_cast<std::size_t>(panel) + 1] = static_cast<std::size_t>(survey.exceptions);
+  });
+  std::partial_sum(begins.begin(), begins.end(), begins.begin());
+  if (begins.back() > values * panels / kMaxExceptions) return;
+
+  // Each panel in its own place first, so that panels can be done in any order, then side by side.
+  const std::size_t compressed = values * 3 / 2;
+  matrix.exceptions.resize(begins.back());
+  team.run(matrix.panels(), [&](std::int64_t panel, int /*thread*/) {
+    std::vector<std::byte> out(compressed);
+    const auto at = static_cast<std::size_t>(panel);
+    kernels.compress_bf16(decoded(panel), quads, tops[at], out.data(),
+                          matrix.exceptions.data() + begins[at]);
+    std::memcpy(matrix.data.data() + at * plain, out.data(), compressed);
+  });
+  for (std::size_t panel = 1; panel < panels; ++panel) {
+    std::memmove(matrix.data.data() + panel * compressed, matrix.data.data() + panel * plain,
+                 compressed);
+  }
+  matrix.data.shrink(panels * compressed);
+  matrix.type = WeightType::kBf16Compressed;
+  matrix.top_exponents = std::move(tops);
+  matrix.exception_begins = std::move(begins);
+}
+
 float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t input) {
   const std::byte* panel = matrix.panel(row / kPanelRows);
   const std::int64_t r = row % kPanelRows;
   const std::int64_t k = padded_input(matrix, input);
   if (matrix.type == WeightType::kBf16) {
     return bf16_to_float(reinterpret_cast<const bf16*>(panel)[bf16_index(r, k)]);
+  }
+  if (matrix.type == WeightType::kBf16Compressed) {
+    return bf16_to_float(compressed_value(matrix, row / kPanelRows, bf16_index(r, k)));
   }
   const std::int64_t at = e4m3_line_index(r, k, kPanelRows / 16);
   if (matrix.type == WeightType::kInt8) {
@@ -182,8 +247,20 @@ float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t in
 }
 
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out) {
-  const auto* panel = reinterpret_cast<const bf16*>(matrix.panel(row / kPanelRows));
   const std::int64_t r = row % kPanelRows;
+  if (matrix.type == WeightType::kBf16Compressed) {
+    const std::int64_t at = row / kPanelRows;
+    const std::uint8_t top = matrix.top_exponents[static_cast<std::size_t>(at)];
+    for (std::int64_t k = 0; k < matrix.shard_used; ++k) {
+      out[k] = compressed_bf16_at(matrix.panel(at), top, bf16_index(r, k));
+    }
+    for (const Bf16Exception& e : exceptions_of(matrix, at)) {
+      const std::int64_t k = e.position / (2 * kPanelRows) * 2 + e.position % 2;
+      if (e.position / 2 % kPanelRows == r && k < matrix.shard_used) out[k] = e.value;
+    }
+    return;
+  }
+  const auto* panel = reinterpret_cast<const bf16*>(matrix.panel(row / kPanelRows));
   const bf16* pair = panel + bf16_index(r, 0);
   for (std::int64_t k = 0; k < matrix.shard_used; k += 2, pair += 2 * kPanelRows) {
     out[k] = pair[0];
@@ -220,6 +297,12 @@ void gemm_cpu(CpuContext& context, const GemmArgs& args) {
     task.type = w.type;
     task.out_bf16 = args.out_bf16;
     task.integer = w.integer();
+    if (w.type == WeightType::kBf16Compressed) {
+      const std::span<const Bf16Exception> exceptions = exceptions_of(w, panel);
+      task.top_exponent = w.top_exponents[static_cast<std::size_t>(panel)];
+      task.exceptions = exceptions.data();
+      task.exception_count = static_cast<std::int64_t>(exceptions.size());
+    }
     if (!w.pieces.empty()) {
       const std::size_t at = first * w.pieces.size();
       task.pieces = w.pieces.data();
@@ -235,7 +318,8 @@ void gemm_cpu(CpuContext& context, const GemmArgs& args) {
 std::int64_t gemm_bytes(const PackedMatrix& matrix) {
   const std::size_t scales = matrix.row_scale.size() + matrix.group_scale.size();
   return matrix.bytes() +
-         static_cast<std::int64_t>(scales * sizeof(float) + matrix.zero_points.size());
+         static_cast<std::int64_t>(scales * sizeof(float) + matrix.zero_points.size() +
+                                   matrix.exceptions.size() * sizeof(Bf16Exception));
 }
 
 std::int64_t gemm_flops(const PackedMatrix& matrix, std::int64_t tokens) {

@@ -25,7 +25,8 @@
 namespace assay::engine {
 
 /// Weights [rows, shards * shard_used] in panels of 64 rows. A panel is
-/// [shards][shard_k / 2][4][16 rows][2] BF16, or [shards][shard_k / 4][4] lines of 64 codes:
+/// [shards][shard_k / 2][4][16 rows][2] BF16, compressed or not (bf16_compression.h), or
+/// [shards][shard_k / 4][4] lines of 64 codes:
 /// a line is [4 quarters][2 pairs][4 rows][2], rows ascending over quarter and row, inputs over
 /// pair and element, so that one byte interleave gives 16 rows of a pair. A line of four-bit codes
 /// is 32 bytes, codes i and i + 32 in byte i. Padding is zero (INT4: anything).
@@ -46,6 +47,10 @@ struct PackedMatrix {
   std::vector<Piece> pieces;              // empty without groups
   std::vector<float> group_scale;         // [panels][pieces][64]
   std::vector<std::uint8_t> zero_points;  // the same, kInt4
+  // kBf16Compressed:
+  std::vector<std::uint8_t> top_exponents;    // [panels]
+  std::vector<std::size_t> exception_begins;  // [panels + 1]
+  std::vector<Bf16Exception> exceptions;      // panel after panel
 
   [[nodiscard]] std::int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
   [[nodiscard]] std::int64_t padded_rows() const { return panels() * kPanelRows; }
@@ -58,6 +63,9 @@ struct PackedMatrix {
   [[nodiscard]] std::int64_t input_scales() const {
     return activations == ActivationType::kE4m3Group ? static_cast<std::int64_t>(pieces.size())
                                                      : shards;
+  }
+  [[nodiscard]] bool is_bf16() const {
+    return type == WeightType::kBf16 || type == WeightType::kBf16Compressed;
   }
   [[nodiscard]] bool integer() const { return type == WeightType::kInt8 && is_int8(activations); }
   [[nodiscard]] std::int64_t bytes() const { return panels() * panel_bytes(); }
@@ -99,7 +107,10 @@ void pack_codes(const CpuKernels& kernels, PackedMatrix& matrix, std::int64_t ro
                 const PackedRow& from);
 /// The code as the product uses it (INT4: less its zero point), without any scale.
 float packed_value(const PackedMatrix& matrix, std::int64_t row, std::int64_t input);
-/// Row `row` as BF16. REQUIRES: type kBf16, one shard; out holds inputs() values.
+/// Compresses BF16 weights in place, on the team, unless too many have rare exponents: then the
+/// matrix stays as it is. Memory that is not needed any more goes back to the system.
+void compress_matrix(const CpuKernels& kernels, PackedMatrix& matrix, ThreadTeam& team);
+/// Row `row` as BF16. REQUIRES: BF16, compressed or not; one shard; out holds inputs() values.
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, bf16* out);
 
 struct GemmArgs {

@@ -1,6 +1,7 @@
 #include "engine/ops/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -25,6 +26,14 @@ LargeBuffer::LargeBuffer(std::size_t bytes) : size_(bytes) {
 
 LargeBuffer::~LargeBuffer() {
   if (data_ != nullptr) munmap(data_, size_);
+}
+
+void LargeBuffer::shrink(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t kept = (bytes + page - 1) / page * page;
+  if (kept == 0 || kept >= size_) return;
+  munmap(data_ + kept, size_ - kept);
+  size_ = kept;
 }
 
 std::int64_t available_memory() {

@@ -25,6 +25,9 @@ class LargeBuffer {
     return *this;
   }
 
+  /// Gives the pages beyond the first `bytes` back. REQUIRES: bytes <= size().
+  void shrink(std::size_t bytes);
+
   [[nodiscard]] std::byte* data() { return data_; }
   [[nodiscard]] const std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }

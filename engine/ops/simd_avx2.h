@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "engine/ops/bf16_compression.h"
+#include "engine/ops/code_tables.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -19,6 +21,7 @@ struct Avx2 {
     __m256i a, b;
   };
   static constexpr int kGemmRows = 2;
+  static constexpr int kTileRows = 0;
 
   template <typename F>
   static V each(F f, V x) {
@@ -142,15 +145,6 @@ struct Avx2 {
     return acc;
   }
 
-  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
-    const __m256i t =
-        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
-    for (int i = 0; i < 64; i += 32) {
-      const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(code + i));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm256_shuffle_epi8(t, c));
-    }
-  }
-
   struct Decoder {
     static void half(const std::byte* line, __m256i& first, __m256i& second) {
       const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
@@ -181,6 +175,111 @@ struct Avx2 {
     static void decode(const std::byte* line, P& first, P& second) {
       half(line, first.a, second.a);
       half(line + 32, first.b, second.b);
+    }
+  };
+
+  static P spread_rows(const std::uint8_t* rows) {
+    const __m256i all =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows)));
+    const __m256i from = _mm256_set_epi32(0x07070606, 0x05050404, 0x07070606, 0x05050404,
+                                          0x03030202, 0x01010000, 0x03030202, 0x01010000);
+    return {_mm256_shuffle_epi8(all, from),
+            _mm256_shuffle_epi8(all, _mm256_add_epi8(from, _mm256_set1_epi8(8)))};
+  }
+
+  static __m256i scale_half(__m256i pairs, __m256 scale) {
+    const __m256i low = _mm256_castps_si256(_mm256_mul_ps(even(pairs), scale));
+    const __m256i high = _mm256_castps_si256(_mm256_mul_ps(odd(pairs), scale));
+    return _mm256_blend_epi16(_mm256_srli_epi32(low, 16), high, 0xAA);
+  }
+  static P scale_pairs(P pairs, V scale) {
+    return {scale_half(pairs.a, scale.a), scale_half(pairs.b, scale.b)};
+  }
+
+  struct IntegerDecoder {
+    /// Eight integers as the high halves of FP32 values.
+    static __m256i eight(const std::byte* at) {
+      const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at));
+      const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
+      return _mm256_srli_epi32(_mm256_castps_si256(values), 16);
+    }
+    /// Sixteen BF16 values of two runs of eight.
+    static __m256i sixteen(const std::byte* first, const std::byte* second) {
+      return _mm256_permute4x64_epi64(_mm256_packus_epi32(eight(first), eight(second)), 0xD8);
+    }
+    static void decode(const std::byte* line, P& first, P& second) {
+      first = {sixteen(line, line + 16), sixteen(line + 32, line + 48)};
+      second = {sixteen(line + 8, line + 24), sixteen(line + 40, line + 56)};
+    }
+  };
+
+  struct NibbleDecoder {
+    static __m256i load(const std::byte* line) {
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
+    }
+    static __m256i low_codes(__m256i both) {
+      return _mm256_and_si256(both, _mm256_set1_epi8(0x0F));
+    }
+    static __m256i high_codes(__m256i both) { return low_codes(_mm256_srli_epi16(both, 4)); }
+    static __m256i look_up(const std::uint8_t* table, __m256i code) {
+      const __m256i t =
+          _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+      return _mm256_shuffle_epi8(t, code);
+    }
+    static void e2m1_half(__m256i code, __m256i& first, __m256i& second) {
+      const __m256i high = look_up(assay::engine::kE2m1Bytes.high, code);
+      const __m256i low = look_up(assay::engine::kE2m1Bytes.low, code);
+      first = _mm256_unpacklo_epi8(low, high);
+      second = _mm256_unpackhi_epi8(low, high);
+    }
+    static void e2m1(const std::byte* line, P& first, P& second) {
+      const __m256i both = load(line);
+      e2m1_half(low_codes(both), first.a, second.a);
+      e2m1_half(high_codes(both), first.b, second.b);
+    }
+    static void integers_half(__m256i code, __m256i zeros, __m256i& first, __m256i& second) {
+      const __m256i difference = _mm256_sub_epi8(code, zeros);
+      const __m256i magnitude = _mm256_abs_epi8(difference);
+      const __m256i sign = _mm256_and_si256(difference, _mm256_set1_epi8(static_cast<char>(0x80)));
+      const __m256i high =
+          _mm256_or_si256(look_up(assay::engine::kInteger16.high, magnitude), sign);
+      const __m256i low = look_up(assay::engine::kInteger16.low, magnitude);
+      first = _mm256_unpacklo_epi8(low, high);
+      second = _mm256_unpackhi_epi8(low, high);
+    }
+    static void integers(const std::byte* line, P zeros, P& first, P& second) {
+      const __m256i both = load(line);
+      integers_half(low_codes(both), zeros.a, first.a, second.a);
+      integers_half(high_codes(both), zeros.b, first.b, second.b);
+    }
+  };
+
+  struct Bf16Decoder {
+    __m256i high;
+    __m256i low;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& bytes)
+        : high(_mm256_broadcastsi128_si256(
+              _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.high)))),
+          low(_mm256_broadcastsi128_si256(
+              _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.low)))) {}
+    void half(const std::byte* rest_at, const std::byte* codes_at, int group, __m256i& first,
+              __m256i& second) const {
+      const __m256i sign = _mm256_set1_epi8(static_cast<char>(0x80));
+      const __m256i rest = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rest_at));
+      __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes_at));
+      if (group % 2 != 0) codes = _mm256_srli_epi16(codes, 4);
+      codes = _mm256_and_si256(codes, _mm256_set1_epi8(0x0F));
+      const __m256i high_bytes =
+          _mm256_or_si256(_mm256_shuffle_epi8(high, codes), _mm256_and_si256(rest, sign));
+      const __m256i low_bytes =
+          _mm256_or_si256(_mm256_shuffle_epi8(low, codes), _mm256_andnot_si256(sign, rest));
+      first = _mm256_unpacklo_epi8(low_bytes, high_bytes);
+      second = _mm256_unpackhi_epi8(low_bytes, high_bytes);
+    }
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const std::byte* codes = quad + (4 + group / 2) * 64;
+      half(quad + group * 64, codes, group, first.a, second.a);
+      half(quad + group * 64 + 32, codes + 32, group, first.b, second.b);
     }
   };
 };

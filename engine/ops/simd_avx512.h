@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "engine/ops/bf16_compression.h"
+#include "engine/ops/code_tables.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -15,6 +17,7 @@ struct Avx512 {
   using V = __m512;
   using P = __m512i;
   static constexpr int kGemmRows = 6;
+  static constexpr int kTileRows = 6;  // see simd_portable.h
 
   static V zero() { return _mm512_setzero_ps(); }
   static V set(float x) { return _mm512_set1_ps(x); }
@@ -95,12 +98,6 @@ struct Avx512 {
     return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(w), reinterpret_cast<__m512bh>(a));
   }
 
-  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
-    const __m512i t =
-        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
-    _mm512_storeu_si512(out, _mm512_shuffle_epi8(t, _mm512_loadu_si512(code)));
-  }
-
   /// The high and low byte of the BF16 value of each of the 128 magnitudes.
   struct Decoder {
     P high[2];
@@ -126,8 +123,98 @@ struct Avx512 {
       const P h = _mm512_permutex2var_epi8(high[0], codes, high[1]);
       const P l = _mm512_permutex2var_epi8(low[0], codes, low[1]);
       const P signed_high = _mm512_ternarylogic_epi32(h, codes, sign, 0xF8);  // h | (codes & sign)
-      first = _mm512_unpacklo_epi8(l, signed_high);
-      second = _mm512_unpackhi_epi8(l, signed_high);
+      interleave(l, signed_high, first, second);
+    }
+  };
+
+  /// Eight pairs of every line's quarter to two vectors, from the values' bytes.
+  static void interleave(P low, P high, P& first, P& second) {
+    first = _mm512_unpacklo_epi8(low, high);
+    second = _mm512_unpackhi_epi8(low, high);
+  }
+
+  static P spread_rows(const std::uint8_t* rows) {
+    const P all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows)));
+    const P from =
+        _mm512_set_epi32(0x0F0F0E0E, 0x0D0D0C0C, 0x0F0F0E0E, 0x0D0D0C0C, 0x0B0B0A0A, 0x09090808,
+                         0x0B0B0A0A, 0x09090808, 0x07070606, 0x05050404, 0x07070606, 0x05050404,
+                         0x03030202, 0x01010000, 0x03030202, 0x01010000);
+    return _mm512_shuffle_epi8(all, from);
+  }
+
+  static P scale_pairs(P pairs, V scale) {
+    const P odd_half = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+    const V even = mul(_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)), scale);
+    const V odd = mul(_mm512_castsi512_ps(_mm512_and_si512(pairs, odd_half)), scale);
+    const P low = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+    return _mm512_ternarylogic_epi32(low, _mm512_castps_si512(odd), odd_half, 0xF8);
+  }
+
+  struct IntegerDecoder {
+    P high[2];
+    P low[2];
+    IntegerDecoder() {
+      for (int half = 0; half < 2; ++half) {
+        high[half] = _mm512_load_si512(assay::engine::kInteger128.high + 64 * half);
+        low[half] = _mm512_load_si512(assay::engine::kInteger128.low + 64 * half);
+      }
+    }
+    void decode(const std::byte* line, P& first, P& second) const {
+      const P codes = _mm512_loadu_si512(line);
+      const P least = _mm512_set1_epi8(static_cast<char>(0x80));
+      const P magnitude = _mm512_abs_epi8(codes);
+      P h = _mm512_permutex2var_epi8(high[0], magnitude, high[1]);
+      // -128 is its own magnitude; the table ends before it.
+      h = _mm512_mask_mov_epi8(h, _mm512_cmpeq_epi8_mask(codes, least), _mm512_set1_epi8(0x43));
+      const P l = _mm512_permutex2var_epi8(low[0], magnitude, low[1]);
+      interleave(l, _mm512_ternarylogic_epi32(h, codes, least, 0xF8), first, second);
+    }
+  };
+
+  struct NibbleDecoder {
+    static P codes(const std::byte* line) {
+      const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
+      const P halves =
+          _mm512_inserti64x4(_mm512_castsi256_si512(both), _mm256_srli_epi16(both, 4), 1);
+      return _mm512_and_si512(halves, _mm512_set1_epi8(0x0F));
+    }
+    static P table(const std::uint8_t* bytes) {
+      return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes)));
+    }
+    void e2m1(const std::byte* line, P& first, P& second) const {
+      const P code = codes(line);
+      interleave(_mm512_shuffle_epi8(table(assay::engine::kE2m1Bytes.low), code),
+                 _mm512_shuffle_epi8(table(assay::engine::kE2m1Bytes.high), code), first, second);
+    }
+    void integers(const std::byte* line, P zeros, P& first, P& second) const {
+      const P difference = _mm512_sub_epi8(codes(line), zeros);
+      const P magnitude = _mm512_abs_epi8(difference);
+      const P sign = _mm512_set1_epi8(static_cast<char>(0x80));
+      const P h = _mm512_shuffle_epi8(table(assay::engine::kInteger16.high), magnitude);
+      interleave(_mm512_shuffle_epi8(table(assay::engine::kInteger16.low), magnitude),
+                 _mm512_ternarylogic_epi32(h, difference, sign, 0xF8), first, second);
+    }
+  };
+
+  struct Bf16Decoder {
+    P high;
+    P low;
+    P sign;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& bytes) {
+      high = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes.high)));
+      low = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes.low)));
+      sign = _mm512_set1_epi8(static_cast<char>(0x80));
+    }
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const P rest = _mm512_loadu_si512(quad + group * 64);
+      P codes = _mm512_loadu_si512(quad + (4 + group / 2) * 64);
+      if (group % 2 != 0) codes = _mm512_srli_epi16(codes, 4);
+      codes = _mm512_and_si512(codes, _mm512_set1_epi8(0x0F));
+      const P h = _mm512_shuffle_epi8(high, codes);
+      const P l = _mm512_shuffle_epi8(low, codes);
+      const P high_bytes = _mm512_ternarylogic_epi32(h, rest, sign, 0xF8);  // h | (rest & sign)
+      const P low_bytes = _mm512_ternarylogic_epi32(l, rest, sign, 0xF4);   // l | (rest & ~sign)
+      interleave(low_bytes, high_bytes, first, second);
     }
   };
 };

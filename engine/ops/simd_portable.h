@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/ops/bf16_compression.h"
+#include "engine/ops/code_tables.h"
 #include "engine/ops/number.h"
 
 namespace {
@@ -20,6 +22,9 @@ struct Portable {
     std::uint32_t x[16];
   };
   static constexpr int kGemmRows = 1;
+  /// Rows for which a product decodes weights in registers, two groups of outputs at a time; 0: it
+  /// decodes a block into memory.
+  static constexpr int kTileRows = 0;
 
   template <typename F>
   static V lanes(F f) {
@@ -127,11 +132,6 @@ struct Portable {
     });
   }
 
-  /// out[i] = table[code[i]] for 64 codes below 16.
-  static void look_up_16(const std::uint8_t* table, const std::uint8_t* code, std::uint8_t* out) {
-    for (int i = 0; i < 64; ++i) out[i] = table[code[i]];
-  }
-
   /// One line of 64 E4M3 codes to two vectors of pairs (layout: engine/ops/gemm.h).
   struct Decoder {
     bf16 table[256];
@@ -141,17 +141,94 @@ struct Portable {
       }
     }
     void decode(const std::byte* line, P& first, P& second) const {
-      for (int i = 0; i < 64; ++i) {
-        const bf16 value = table[static_cast<std::uint8_t>(line[i])];
-        const int quarter = i / 16;
-        const int row = quarter * 4 + (i % 8) / 2;
-        std::uint32_t& lane = (i % 16 < 8 ? first : second).x[row];
-        if (i % 2 == 0) {
-          lane = value;
-        } else {
-          lane |= static_cast<std::uint32_t>(value) << 16;
-        }
-      }
+      place_line([&](int i) -> std::uint32_t { return table[static_cast<std::uint8_t>(line[i])]; },
+                 first, second);
+    }
+  };
+
+  /// Puts the 64 values of a line, value(i), into two vectors of pairs (layout: engine/ops/gemm.h).
+  template <typename F>
+  static void place_line(F value, P& first, P& second) {
+    for (int i = 0; i < 64; ++i) {
+      std::uint32_t& lane = (i % 16 < 8 ? first : second).x[i / 16 * 4 + i % 8 / 2];
+      const std::uint32_t bits = value(i);
+      lane = i % 2 == 0 ? bits : lane | bits << 16U;
+    }
+  }
+  static std::uint32_t bf16_of(const assay::engine::Bf16Bytes<16>& bytes, unsigned code) {
+    return static_cast<std::uint32_t>(bytes.high[code]) << 8U | bytes.low[code];
+  }
+
+  /// The values of 16 rows as the bytes of a line.
+  static P spread_rows(const std::uint8_t* rows) {
+    std::uint8_t bytes[64];
+    for (int i = 0; i < 64; ++i) bytes[i] = rows[i / 16 * 4 + i % 8 / 2];
+    P out;
+    std::memcpy(out.x, bytes, sizeof(bytes));
+    return out;
+  }
+
+  /// Both values of each row's pair times the row's scale. REQUIRES: products that are BF16.
+  static P scale_pairs(const P& pairs, const V& scale) {
+    P out;
+    for (int i = 0; i < 16; ++i) {
+      const float even = std::bit_cast<float>(pairs.x[i] << 16U) * scale.x[i];
+      const float odd = std::bit_cast<float>(pairs.x[i] & 0xFFFF0000U) * scale.x[i];
+      out.x[i] = std::bit_cast<std::uint32_t>(even) >> 16U |
+                 (std::bit_cast<std::uint32_t>(odd) & 0xFFFF0000U);
+    }
+    return out;
+  }
+
+  /// A line of 64 INT8 values.
+  struct IntegerDecoder {
+    static void decode(const std::byte* line, P& first, P& second) {
+      place_line(
+          [&](int i) {
+            const auto value = static_cast<float>(static_cast<std::int8_t>(line[i]));
+            return std::bit_cast<std::uint32_t>(value) >> 16U;
+          },
+          first, second);
+    }
+  };
+
+  /// A line of 64 four-bit codes.
+  struct NibbleDecoder {
+    static unsigned code(const std::byte* line, int i) {
+      const auto both = static_cast<unsigned>(line[i % 32]);
+      return i < 32 ? both & 15U : both >> 4U;
+    }
+    static void e2m1(const std::byte* line, P& first, P& second) {
+      place_line([&](int i) { return bf16_of(assay::engine::kE2m1Bytes, code(line, i)); }, first,
+                 second);
+    }
+    /// INT4 less `zeros`, of spread_rows.
+    static void integers(const std::byte* line, const P& zeros, P& first, P& second) {
+      std::uint8_t zero[64];
+      std::memcpy(zero, zeros.x, sizeof(zero));
+      place_line(
+          [&](int i) {
+            const auto value = static_cast<float>(static_cast<int>(code(line, i)) - zero[i]);
+            return std::bit_cast<std::uint32_t>(value) >> 16U;
+          },
+          first, second);
+    }
+  };
+
+  /// The two vectors of pairs of one group of rows from a compressed quad (bf16_compression.h).
+  struct Bf16Decoder {
+    assay::engine::Bf16ExponentBytes bytes;
+    explicit Bf16Decoder(const assay::engine::Bf16ExponentBytes& table) : bytes(table) {}
+    void decode(const std::byte* quad, int group, P& first, P& second) const {
+      const std::byte* codes = quad + (4 + group / 2) * 64;
+      place_line(
+          [&](int i) {
+            const auto rest = static_cast<unsigned>(quad[group * 64 + i]);
+            const unsigned code = (static_cast<unsigned>(codes[i]) >> (group % 2 * 4)) & 15U;
+            const unsigned high = bytes.high[code] | (rest & 0x80U);
+            return high << 8U | bytes.low[code] | (rest & 0x7FU);
+          },
+          first, second);
     }
   };
 };

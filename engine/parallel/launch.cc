@@ -162,6 +162,17 @@ std::optional<std::string> process_environment(const char* name) {
   return value;
 }
 
+std::chrono::milliseconds seconds_of(const Environment& environment, const char* name,
+                                     std::chrono::milliseconds otherwise) {
+  const auto value = environment(name);
+  if (!value) return otherwise;
+  const auto seconds = parse_int(*value);
+  if (!seconds || *seconds < 1 || *seconds > 86'400) {
+    throw_input("{}={}: must be a number of seconds from 1 to 86400", name, escaped(*value));
+  }
+  return std::chrono::milliseconds(*seconds * 1000);
+}
+
 std::optional<Launch> read_launch(const Environment& environment, std::string_view launcher) {
   using Read = std::optional<Launch> (*)(const Reader&);
   constexpr std::pair<std::string_view, Read> kLaunchers[] = {

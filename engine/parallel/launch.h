@@ -2,6 +2,7 @@
 // torchrun and its like, MPI (nothing is linked), Slurm, or ASSAY_* by hand.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +25,9 @@ struct Launch {
 using Environment = std::function<std::optional<std::string>(const char* name)>;
 /// Of this process.
 std::optional<std::string> process_environment(const char* name);
+/// A variable that holds seconds, 1 to 86400, or `otherwise`. Throws: Error(kInput).
+std::chrono::milliseconds seconds_of(const Environment& environment, const char* name,
+                                     std::chrono::milliseconds otherwise);
 
 /// Nothing when this process is the only one. `launcher`: "auto" takes the first that is there of
 /// assay, torchrun, mpi, slurm; "none" none; a name that one.

@@ -25,17 +25,6 @@ constexpr std::chrono::milliseconds kGrace{5000};
 constexpr std::chrono::milliseconds kGraceOfRank0{60'000};
 constexpr std::uint64_t kMostTokenBytes = 4096;
 
-std::chrono::milliseconds seconds_of(const Environment& environment, const char* name,
-                                     std::chrono::milliseconds otherwise) {
-  const auto value = environment(name);
-  if (!value) return otherwise;
-  const auto seconds = parse_int(*value);
-  if (!seconds || *seconds < 1 || *seconds > 86'400) {
-    throw_input("{}={}: must be a number of seconds from 1 to 86400", name, escaped(*value));
-  }
-  return std::chrono::milliseconds(*seconds * 1000);
-}
-
 asio::mutable_buffer floats(float* data, std::int64_t count) {
   return asio::buffer(data, static_cast<std::size_t>(count) * sizeof(float));
 }

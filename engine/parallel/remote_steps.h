@@ -40,6 +40,7 @@ class LeadingExecutor : public Executor {
   [[nodiscard]] std::int64_t max_rows() const override { return own_->max_rows(); }
   [[nodiscard]] bool takes_logit_bias() const override { return own_->takes_logit_bias(); }
   void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] std::uint64_t progress() const override { return own_->progress(); }
 
  private:
   ProcessGroup& group_;

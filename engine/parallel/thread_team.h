@@ -50,7 +50,7 @@ class ThreadTeam {
 
   /// What is left of a thread's chunks, and of which job: one word, so that a thread that wakes up
   /// late cannot take a chunk of a later job with an earlier job's numbers.
-  struct Left {
+  struct alignas(8) Left {
     std::uint32_t job = 0;
     std::uint16_t begin = 0;
     std::uint16_t end = 0;

@@ -147,8 +147,9 @@ std::vector<CaseFigure> figures_of(const store::BenchCaseRecord& bench) {
   for (const store::BenchRepRecord& rep : bench.reps) {
     if (rep.warmup || !rep.invalid_reason.empty()) continue;
     for (const auto& [metric, value] : rep.values) {
-      const auto found = std::find_if(columns.begin(), columns.end(),
-                                      [&](const auto& column) { return column.first == metric; });
+      const auto found =
+          std::find_if(columns.begin(), columns.end(),
+                       [&name = metric](const auto& column) { return column.first == name; });
       if (found == columns.end()) {
         columns.push_back({metric, {value}});
       } else {

@@ -18,57 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import small_run  # noqa: E402
-from small_run import ASSAY, MINI, MODEL, SANITIZED, assay  # noqa: E402
+from small_run import ASSAY, MINI, MODEL, SANITIZED, WithModel, assay, preloaded  # noqa: E402
 
 SHIM = os.environ.get("ASSAY_CLOCK_SHIM", "")
 MEBIBYTE = 1 << 20
-
-
-class WithModel(small_run.SmallRunTest):
-    """Runs of the demonstration model: responses come one after the other."""
-
-    def model_suite(self, limit=60, tokens=24, **more):
-        path = self.suite(limit=limit, model=more.pop("model", str(MODEL)), **more)
-        document = json.loads(path.read_text())
-        document["tasks"][0]["sampling"] = {"max_tokens": tokens}
-        document.setdefault("engine", {})["threads"] = 1
-        path.write_text(json.dumps(document))
-        return path
-
-    def start(self, suite, db=None, *arguments, **options):
-        process = subprocess.Popen([ASSAY, "run", suite, "--db", db or self.db, "--progress", "none", *arguments],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-        def end():
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            process.stdout.close()
-            process.stderr.close()
-
-        self.addCleanup(end)
-        return process
-
-    def stored_responses(self, db=None):
-        try:
-            with sqlite3.connect(f"file:{db or self.db}?mode=ro", uri=True) as connection:
-                return connection.execute("select count(*) from generation").fetchone()[0]
-        except sqlite3.Error:  # not there yet
-            return 0
-
-    def wait_for_responses(self, process, count=1):
-        while self.stored_responses() < count:
-            self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
-            time.sleep(0.005)
-
-    def assert_ends_as(self, whole, suite, db=None):
-        """The same command continues the one run there is, and ends with the bytes of `whole`."""
-        listed = assay("runs", "list", "--db", db or self.db, "--json", codes=(0, 2))  # 2: its making was cut short
-        if listed.returncode == 2 or json.loads(listed.stdout)[0]["status"] != "done":
-            assay("run", suite, "--db", db or self.db)
-        self.assertEqual(len(self.runs(db)), 1)
-        self.assertEqual(self.export(db), whole)
-        self.verify(db)
 
 
 class Disk(WithModel):
@@ -321,8 +274,7 @@ class Clocks(WithModel):
             self.skipTest("ASSAY_CLOCK_SHIM names no preloaded clock")
 
     def at(self, offset):
-        return {**os.environ, "LD_PRELOAD": SHIM, "ASSAY_TEST_CLOCK_OFFSET": str(offset),
-                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        return preloaded(SHIM, ASSAY_TEST_CLOCK_OFFSET=str(offset))
 
     def test_a_run_is_continued_whatever_the_clock_says_meanwhile(self):
         suite = self.model_suite(limit=200)

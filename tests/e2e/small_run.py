@@ -1,13 +1,15 @@
-"""A small run without a model, for tests of crashes and faults: recorded right answers to the small suites.
+"""Small runs for tests of crashes and faults: recorded right answers to the small suites, or the demonstration model.
 
 The program may be a sanitized build; `SANITIZED` says so where a limit on memory cannot hold.
 """
 import gzip
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -19,6 +21,12 @@ MODEL = MINI / "model"
 SANITIZED = b"__asan_init" in ASSAY.read_bytes() or b"__tsan_init" in ASSAY.read_bytes()
 PROTOCOLS = {"gsm8k": "assay-0shot", "mgsm": "assay", "math": "assay", "humaneval": "assay", "ifeval": "assay"}
 os.environ.pop("ASSAY_DB", None)
+
+
+def preloaded(shim, **variables):
+    """The environment of a program that `shim` comes before."""
+    return {**os.environ, "LD_PRELOAD": shim, **variables,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 def assay(*arguments, codes=(0,), **options):
@@ -97,6 +105,53 @@ class SmallRunTest(unittest.TestCase):
         self.assertLess(len(lines[0]), 4096)
         for name in names:
             self.assertIn(name, lines[0])
+
+
+class WithModel(SmallRunTest):
+    """Runs of the demonstration model: responses come one after the other."""
+
+    def model_suite(self, limit=60, tokens=24, **more):
+        path = self.suite(limit=limit, model=more.pop("model", str(MODEL)), **more)
+        document = json.loads(path.read_text())
+        document["tasks"][0]["sampling"] = {"max_tokens": tokens}
+        document.setdefault("engine", {})["threads"] = 1
+        path.write_text(json.dumps(document))
+        return path
+
+    def start(self, suite, db=None, *arguments, **options):
+        process = subprocess.Popen([ASSAY, "run", suite, "--db", db or self.db, "--progress", "none", *arguments],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+        self.addCleanup(end)
+        return process
+
+    def stored_responses(self, db=None):
+        try:
+            with sqlite3.connect(f"file:{db or self.db}?mode=ro", uri=True) as connection:
+                return connection.execute("select count(*) from generation").fetchone()[0]
+        except sqlite3.Error:  # not there yet
+            return 0
+
+    def wait_for_responses(self, process, count=1):
+        while self.stored_responses() < count:
+            self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
+            time.sleep(0.005)
+
+    def assert_ends_as(self, whole, suite, db=None):
+        """The same command continues the one run there is, and ends with the bytes of `whole`."""
+        listed = assay("runs", "list", "--db", db or self.db, "--json", codes=(0, 2))  # 2: its making was cut short
+        if listed.returncode == 2 or json.loads(listed.stdout)[0]["status"] != "done":
+            assay("run", suite, "--db", db or self.db)
+        self.assertEqual(len(self.runs(db)), 1)
+        self.assertEqual(self.export(db), whole)
+        self.verify(db)
 
 
 def main():

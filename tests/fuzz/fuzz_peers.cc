@@ -8,7 +8,9 @@
 #include "suites/bench/google.h"
 #include "suites/bench/measure.h"
 #include "suites/bench/peers.h"
+#include "suites/bench/workload.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 
 namespace assay::fuzz {
 
@@ -25,13 +27,28 @@ std::vector<std::string> seeds() {
       R"({"elapsed_time": 4.0, "requests_per_second": 2.0, "tokens_per_second": 200.0})",
       R"({"benchmarks": [{"name": "a", "run_type": "iteration", "iterations": 3, "real_time": 2.5,
           "cpu_time": 1, "time_unit": "ms", "flop/s": 1e9, "more": 1}]})",
+      "{\"input\": 512, \"output\": 128}\n\n{\"input\": 1, \"output\": 16777216}\n",
   };
 }
 
+namespace {
+
+void check_lengths(const std::string& text) {
+  static const InputFolder kFolder;
+  const std::filesystem::path path = kFolder.file("lengths.jsonl", text);
+  accepted([&] {
+    for (const suites::RequestLength& length : suites::read_lengths(path)) {
+      ASSAY_CHECK(length.input >= 1 && length.output >= 1, "tokens");
+    }
+  });
+}
+
+}  // namespace
 }  // namespace assay::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace assay;
+  using namespace assay;  // NOLINT(google-build-using-namespace): one function
+  fuzz::check_lengths(fuzz::text_of(data, size));
   try {
     const suites::PeerResult peer =
         suites::read_peer({reinterpret_cast<const char*>(data), size}, "fuzz");

@@ -1,7 +1,8 @@
-// Any bytes as a file of prompt texts or of published samples, and as a file of responses: every
-// line is taken or named.
+// Any bytes as a file of prompt texts or of published samples, as a file of responses and as
+// recorded answers of a model: every line is taken or named.
 #include <string>
 
+#include "engine/generator.h"
 #include "evals/templates.h"
 #include "suites/score_file.h"
 #include "tests/fuzz/fuzz.h"
@@ -51,5 +52,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool all =
       fuzz::accepted([&] { ASSAY_CHECK(suites::read_responses(path).size() == taken, "strict"); });
   ASSAY_CHECK(all == (some && bad.empty()), "bad lines");
+  fuzz::accepted([&] {
+    engine::EngineOptions options;
+    options.model = "replay:" + path.string();
+    (void)engine::make_generator(options);
+  });
   return 0;
 }

@@ -5,7 +5,6 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -13,8 +12,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/tls.h"
+#include "engine/generators/http/answer_reader.h"
 #include "engine/generators/http/fault.h"
-#include "engine/generators/http/retry.h"
 
 namespace assay::engine {
 
@@ -24,115 +23,11 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::uint32_t kMaxHeadBytes = 64 << 10;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 bool is_end(const boost::system::error_code& error) { return error == asio::error::eof; }
 
 }  // namespace
-
-/// Feeds bytes to Beast's parser until one answer is complete.
-class ServerConnection::Reading {
- public:
-  explicit Reading(std::size_t max_body, ReplySink& sink) : max_body_(max_body), sink_(sink) {
-    restart();
-  }
-
-  /// Whether the answer is complete.
-  bool take(std::string_view bytes, std::int64_t at_ns) {
-    if (!pending_.empty()) {
-      pending_ += bytes;
-      bytes = pending_;
-    }
-    while (!parser_->is_done() && !bytes.empty()) {
-      boost::system::error_code error;
-      bytes.remove_prefix(parser_->put(asio::buffer(bytes), error));
-      if (parser_->is_header_done() && !head_given_) give_head();
-      give_body(at_ns);
-      if (error == http::error::need_more) break;
-      if (error) refuse(error);
-      if (parser_->is_done() && informational()) restart();
-    }
-    // What the parser could not use yet; most pieces end where a part of the message ends.
-    pending_ = std::string(bytes);
-    return parser_->is_done();
-  }
-
-  void take_end(std::int64_t at_ns) {
-    // Without a byte there is no message that could be complete, whatever the parser says.
-    if (!got_some()) throw Fault(FaultKind::kConnection, "the server closed the connection");
-    boost::system::error_code error;
-    parser_->put_eof(error);
-    if (error || !parser_->is_done()) throw Fault(FaultKind::kConnection, "the answer was cut");
-    give_body(at_ns);
-  }
-
-  [[nodiscard]] bool got_some() const { return parser_->got_some() || !pending_.empty(); }
-  [[nodiscard]] bool keeps_connection() const {
-    return pending_.empty() && parser_->is_done() && parser_->keep_alive();
-  }
-
- private:
-  using Parser = http::response_parser<http::string_body>;
-
-  void restart() {
-    parser_.emplace();
-    parser_->header_limit(kMaxHeadBytes);
-    parser_->body_limit(max_body_);
-    parser_->eager(true);
-    head_given_ = false;
-  }
-
-  [[nodiscard]] bool informational() const {
-    const unsigned status = parser_->get().result_int();
-    return status >= 100 && status < 200 && status != 101;
-  }
-
-  [[noreturn]] void refuse(const boost::system::error_code& error) const {
-    if (error == http::error::body_limit) {
-      throw Fault(FaultKind::kMalformed,
-                  fmt::format("the answer has more than {} bytes", max_body_));
-    }
-    if (error == http::error::header_limit) {
-      throw Fault(FaultKind::kMalformed,
-                  fmt::format("the answer's head has more than {} bytes", kMaxHeadBytes));
-    }
-    throw Fault(FaultKind::kMalformed, "the answer is no HTTP: " + error.message());
-  }
-
-  void give_head() {
-    head_given_ = true;
-    if (informational()) return;
-    const auto& reply = parser_->get();
-    const auto field = [&](http::field name) { return std::string_view(reply[name]); };
-    const std::string_view encoding = field(http::field::content_encoding);
-    if (!encoding.empty() && to_lower_ascii(encoding) != "identity") {
-      throw Fault(FaultKind::kMalformed, "the server compresses (" + escaped(encoding, 40) +
-                                             ") what was asked for as it is");
-    }
-    const boost::beast::string_view told = reply["retry-after-ms"];
-    sink_.on_head(
-        {.status = reply.result_int(),
-         .content_type = std::string(field(http::field::content_type)),
-         .location = std::string(field(http::field::location)),
-         .retry_after = told_wait({told.data(), told.size()}, field(http::field::retry_after),
-                                  std::chrono::system_clock::now())});
-  }
-
-  void give_body(std::int64_t at_ns) {
-    if (!parser_->is_header_done()) return;
-    std::string& body = parser_->get().body();
-    if (body.empty()) return;
-    sink_.on_body(body, at_ns);
-    body.clear();
-  }
-
-  std::size_t max_body_;
-  ReplySink& sink_;
-  std::optional<Parser> parser_;
-  std::string pending_;  // read, and not yet used by the parser
-  bool head_given_ = false;
-};
 
 ServerConnection::ServerConnection(const Network& network, const ServerAddress& server)
     : network_(network), server_(server), socket_(*network.io), resolver_(*network.io) {}
@@ -177,7 +72,8 @@ asio::awaitable<void> ServerConnection::tunnel(Watch& watch) {
     const auto [error, size] = co_await socket_.async_read_some(asio::buffer(&byte, 1), kAsTuple);
     if (error) fail(error, watch);
     head.append(&byte, size);
-    if (head.size() > kMaxHeadBytes) throw Fault(FaultKind::kMalformed, "the proxy's head is long");
+    if (head.size() > AnswerReader::kMaxHeadBytes)
+      throw Fault(FaultKind::kMalformed, "the proxy's head is long");
   }
   http::response_parser<http::string_body> parser;
   parser.skip(true);
@@ -229,7 +125,7 @@ asio::awaitable<std::size_t> ServerConnection::read_some(Watch& watch) {
 asio::awaitable<void> ServerConnection::exchange(std::string_view request, ReplySink& sink,
                                                  std::size_t max_body, Watch& watch) {
   reusable_ = false;
-  Reading reading(max_body, sink);
+  AnswerReader reading(max_body, sink);
   try {
     wait_for(watch, "sending the request", network_.options->silence);
     sink.on_sent(monotonic_ns());

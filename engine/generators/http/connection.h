@@ -55,8 +55,6 @@ class ServerConnection {
   [[nodiscard]] bool reusable() const { return reusable_; }
 
  private:
-  class Reading;
-
   boost::asio::awaitable<void> tunnel(Watch& watch);
   boost::asio::awaitable<void> handshake(Watch& watch);
   boost::asio::awaitable<void> write(std::string_view bytes, Watch& watch);

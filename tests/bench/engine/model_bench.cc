@@ -70,6 +70,8 @@ void decode(benchmark::State& state, const std::string& precision) {
     state.SetIterationTime(run_once(generator, sequences, 8, kDecodeTokens + 1));
   }
   state.SetItemsProcessed(state.iterations() * sequences * kDecodeTokens);
+  state.counters["step_weight_bytes"] =
+      static_cast<double>(generator.info().detail.at("step_weight_bytes").as_int());
 }
 
 void prefill(benchmark::State& state, const std::string& precision) {
@@ -97,10 +99,24 @@ void read_bandwidth(benchmark::State& state) {
 }
 
 BENCHMARK(read_bandwidth)->Name("BM_read_bandwidth/2_threads")->UseRealTime();
-BENCHMARK_CAPTURE(decode, fp8, "fp8")->Name("BM_decode/fp8")->Arg(1)->Arg(8)->UseManualTime();
-BENCHMARK_CAPTURE(prefill, fp8, "fp8")->Name("BM_prefill/fp8")->Arg(512)->UseManualTime();
-BENCHMARK_CAPTURE(decode, bf16, "bf16")->Name("BM_decode/bf16")->Arg(1)->Arg(8)->UseManualTime();
-BENCHMARK_CAPTURE(prefill, bf16, "bf16")->Name("BM_prefill/bf16")->Arg(512)->UseManualTime();
+/// Decode of 1, 4 and 8 sequences and a prompt of 512 tokens in each setting; one model after the
+/// other, in the order of registration.
+const int kRegistered = [] {
+  for (const char* setting : {"fp8", "bf16", "fp8-block", "int8", "int4-g128", "nvfp4", "mxfp4"}) {
+    const std::string name = setting;
+    benchmark::RegisterBenchmark(("BM_decode/" + name).c_str(),
+                                 [name](benchmark::State& state) { decode(state, name); })
+        ->Arg(1)
+        ->Arg(4)
+        ->Arg(8)
+        ->UseManualTime();
+    benchmark::RegisterBenchmark(("BM_prefill/" + name).c_str(),
+                                 [name](benchmark::State& state) { prefill(state, name); })
+        ->Arg(512)
+        ->UseManualTime();
+  }
+  return 0;
+}();
 
 }  // namespace
 }  // namespace assay::engine

@@ -18,7 +18,7 @@ struct Shape {
 };
 
 void PrintTo(const Shape& s, std::ostream* out) {
-  constexpr const char* kNames[] = {"bf16 ", "e4m3 ", "int8 ", "int4 ", "e2m1 "};
+  constexpr const char* kNames[] = {"bf16 ", "e4m3 ", "int8 ", "int4 ", "e2m1 ", "compressed "};
   *out << kNames[static_cast<int>(s.type)] << s.rows << "x" << s.shards << "*" << s.shard_used
        << " group " << s.group << " from " << s.first_input << ", " << s.tokens << " tokens";
 }
@@ -59,17 +59,43 @@ void fill_codes(PackedMatrix& w, const Shape& s, SplitMix64& random) {
   }
 }
 
+/// Now and then zero, subnormal in BF16 or, so seldom that a matrix is still compressed, of an
+/// exponent that has no code.
+float compressible(SplitMix64& random) {
+  const float x = uniform(random);
+  switch (random.below(400)) {
+    case 0:
+      return 0;
+    case 1:
+      return -0.0F;
+    case 2:
+      return x * 0x1p-126F;
+    case 3:
+      return x * 0x1p-20F;
+    case 4:
+      return x * 0x1p-100F;
+    default:
+      return x + (x < 0 ? -0.01F : 0.01F);
+  }
+}
+
 Problem make_problem(const Shape& s, std::uint64_t seed) {
   SplitMix64 random(seed);
   Problem p;
-  p.w = make_packed_matrix(s.type, s.rows, s.shards, s.shard_used);
+  const bool compressed = s.type == WeightType::kBf16Compressed;
+  p.w = make_packed_matrix(compressed ? WeightType::kBf16 : s.type, s.rows, s.shards, s.shard_used);
   p.w.activations = s.activations;
-  const bool plain = s.group == 0 && (s.type == WeightType::kBf16 || s.type == WeightType::kE4m3);
+  const bool plain = s.group == 0 && (p.w.is_bf16() || s.type == WeightType::kE4m3);
   if (!plain) fill_codes(p.w, s, random);
   std::vector<float> row(static_cast<std::size_t>(p.w.inputs()));
   for (std::int64_t n = 0; plain && n < s.rows; ++n) {
-    for (float& value : row) value = uniform(random);
+    for (float& value : row) value = compressed ? compressible(random) : uniform(random);
     pack_row(cpu_kernels(), p.w, n, row, 1.0F / 448 * (1 + 0.25F * uniform(random)));
+  }
+  if (compressed) {
+    ThreadTeam team(2);
+    compress_matrix(cpu_kernels(), p.w, team);
+    EXPECT_EQ(p.w.type, WeightType::kBf16Compressed) << testing::PrintToString(s);
   }
   p.a.assign(static_cast<std::size_t>(s.tokens * p.w.padded_inputs()), 0);
   for (std::int64_t m = 0; m < s.tokens; ++m) {
@@ -102,14 +128,20 @@ std::vector<float> run(const Problem& p, const Shape& s, CpuContext* context, bo
 
 constexpr WeightType kB = WeightType::kBf16;
 constexpr WeightType kF = WeightType::kE4m3;
+constexpr WeightType kC = WeightType::kBf16Compressed;
 // Odd shapes: one row, part panels, odd inputs, inputs below and just above a block and a chain,
 // every count of tokens around the register tile, shards.
 const Shape kShapes[] = {
-    {kB, 1, 1, 1, 1},     {kB, 65, 1, 63, 2},   {kB, 64, 1, 128, 3}, {kB, 100, 1, 129, 5},
-    {kB, 70, 8, 22, 7},   {kB, 64, 2, 130, 13}, {kB, 130, 4, 64, 6}, {kB, 64, 1, 384, 129},
-    {kF, 1, 1, 1, 1},     {kF, 65, 1, 63, 2},   {kF, 64, 1, 128, 1}, {kF, 100, 1, 129, 5},
-    {kF, 70, 8, 22, 7},   {kF, 64, 2, 256, 2},  {kF, 130, 4, 65, 4}, {kF, 64, 1, 384, 129},
-    {kF, 192, 8, 128, 1}, {kF, 64, 1, 256, 8},
+    {kB, 1, 1, 1, 1},     {kB, 65, 1, 63, 2},    {kB, 64, 1, 128, 3},  {kB, 100, 1, 129, 5},
+    {kB, 70, 8, 22, 7},   {kB, 64, 2, 130, 13},  {kB, 130, 4, 64, 6},  {kB, 64, 1, 384, 129},
+    {kF, 1, 1, 1, 1},     {kF, 65, 1, 63, 2},    {kF, 64, 1, 128, 1},  {kF, 100, 1, 129, 5},
+    {kF, 70, 8, 22, 7},   {kF, 64, 2, 256, 2},   {kF, 130, 4, 65, 4},  {kF, 64, 1, 384, 129},
+    {kF, 192, 8, 128, 1}, {kF, 64, 1, 256, 8},   {kC, 1, 1, 1, 1},     {kC, 65, 1, 63, 2},
+    {kC, 64, 1, 128, 1},  {kC, 100, 1, 129, 5},  {kC, 70, 8, 22, 7},   {kC, 64, 2, 256, 2},
+    {kC, 130, 4, 65, 4},  {kC, 64, 1, 384, 129}, {kC, 192, 8, 128, 1}, {kC, 64, 1, 512, 8},
+    {kC, 70, 2, 256, 3},  {kC, 64, 1, 260, 7},   {kF, 70, 2, 256, 3},  {kF, 64, 1, 260, 7},
+    {kC, 64, 4, 128, 4},  {kC, 64, 1, 128, 5},   {kC, 64, 1, 128, 6},  {kF, 64, 1, 128, 4},
+    {kF, 64, 1, 128, 5},  {kF, 64, 1, 128, 6},
 };
 
 constexpr WeightType kI8 = WeightType::kInt8;
@@ -168,7 +200,7 @@ TEST_P(GemmTest, ARowDoesNotDependOnTheOthersOfItsBatch) {
   const FlushSubnormals flush;
   CpuContext context(cpu_kernels(GetParam()), 1, gemm_scratch_floats());
   for (const Shape& many :
-       {Shape{kB, 96, 8, 128, 131}, Shape{kF, 96, 8, 128, 131},
+       {Shape{kB, 96, 8, 128, 131}, Shape{kF, 96, 8, 128, 131}, Shape{kC, 96, 8, 128, 131},
         Shape{kI8, 96, 8, 128, 131, 0, 0, kInt}, Shape{kF, 96, 8, 80, 131, 128, 0, kBlocks},
         Shape{kI4, 96, 8, 80, 131, 128}, Shape{k4, 96, 8, 80, 131, 16}}) {
     Problem p = make_problem(many, 11);
@@ -218,8 +250,70 @@ TEST_P(GemmTest, IsCloseToTheDoublePrecisionProduct) {
   }
 }
 
+/// 600 rows of BF16 values.
+PackedMatrix plain_matrix(SplitMix64& random, float (*value)(SplitMix64&)) {
+  PackedMatrix m = make_packed_matrix(kB, 600, 1, 131);
+  for (std::int64_t n = 0; n < m.rows; ++n) {
+    std::vector<float> row(131);
+    for (float& v : row) v = value(random);
+    pack_row(cpu_kernels(), m, n, row, 1);
+  }
+  return m;
+}
+
+std::vector<bf16> rows_of(const PackedMatrix& m) {
+  std::vector<bf16> out(static_cast<std::size_t>(m.rows * m.inputs()));
+  for (std::int64_t n = 0; n < m.rows; ++n) unpack_row(m, n, out.data() + n * m.inputs());
+  return out;
+}
+
+TEST_P(GemmTest, CompressesWithoutLoss) {
+  SplitMix64 random(6);
+  PackedMatrix m = plain_matrix(random, compressible);
+  const std::vector<bf16> before = rows_of(m);
+  const std::int64_t bytes = m.bytes();
+  ThreadTeam team(2);
+  compress_matrix(cpu_kernels(GetParam()), m, team);
+  ASSERT_EQ(m.type, kC);
+  EXPECT_GT(m.exceptions.size(), 100U);
+  EXPECT_EQ(m.bytes() * 4, bytes * 3);
+  EXPECT_EQ(rows_of(m), before);
+  for (std::int64_t n = 0; n < m.rows; ++n) {
+    for (std::int64_t k = 0; k < m.inputs(); ++k) {
+      ASSERT_EQ(float_to_bf16(packed_value(m, n, k)),
+                before[static_cast<std::size_t>(n * m.inputs() + k)]);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, GemmTest, testing::ValuesIn(available_cpu_kernels()),
                          [](const auto& p) { return p.param; });
+
+TEST(PackedMatrix, StaysAsItIsWhereExponentsDiffer) {
+  SplitMix64 random(6);
+  PackedMatrix m = plain_matrix(
+      random, [](SplitMix64& r) { return std::ldexp(uniform(r), -static_cast<int>(r.below(60))); });
+  const std::vector<bf16> before = rows_of(m);
+  ThreadTeam team(2);
+  compress_matrix(cpu_kernels(), m, team);
+  EXPECT_EQ(m.type, kB);
+  EXPECT_TRUE(m.exceptions.empty());
+  EXPECT_EQ(rows_of(m), before);
+}
+
+TEST(PackedMatrix, KeepsInfinityAndNan) {
+  SplitMix64 random(6);
+  PackedMatrix m = plain_matrix(random, compressible);
+  for (const float odd : {INFINITY, -INFINITY, NAN}) {
+    std::vector<float> row(131, odd);
+    pack_row(cpu_kernels(), m, 70, row, 1);
+    const std::vector<bf16> before = rows_of(m);
+    ThreadTeam team(1);
+    compress_matrix(cpu_kernels(), m, team);  // beside infinity all else of the panel has no code
+    EXPECT_EQ(m.type, kB);
+    EXPECT_EQ(rows_of(m), before);
+  }
+}
 
 TEST(PackedMatrix, GivesBackWhatWasPacked) {
   SplitMix64 random(5);
