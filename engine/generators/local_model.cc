@@ -163,6 +163,9 @@ struct GpuPlacement {
 
 int gpu_count() { return static_cast<int>(gpu_report().devices.size()); }
 
+/// A launcher shows each process its own GPUs only.
+bool own_gpus_only() { return std::getenv("CUDA_VISIBLE_DEVICES") != nullptr; }
+
 /// ASSAY_CUDA_VIRTUAL_RANKS=1 puts all ranks on one GPU, to try them without several.
 GpuPlacement place_ranks(const EngineOptions& options) {
   const char* all_on_one = std::getenv("ASSAY_CUDA_VIRTUAL_RANKS");
@@ -177,8 +180,7 @@ GpuPlacement place_ranks(const EngineOptions& options) {
   const int nth = options.processes == nullptr ? options.replica : options.processes->local_rank();
   out.first = nth * out.gpus;
   const int devices = gpu_count();
-  // A launcher may show each process its own GPUs only.
-  if (options.processes != nullptr && devices == out.gpus) out.first = 0;
+  if (options.processes != nullptr && devices == out.gpus && own_gpus_only()) out.first = 0;
   if (devices == 0 || out.first + out.gpus <= devices) return out;  // 0: said where it is used
   if (options.replica > 0) {
     throw_input("--dp: copy {} of the model has no GPU, there are {}", options.replica + 1,
@@ -259,9 +261,10 @@ bool wants_cuda(const EngineOptions& options) {
   if (options.device != "auto") {
     throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
   }
-  const int processes = options.processes == nullptr ? 1 : options.processes->local_size();
-  const bool enough = options.processes != nullptr || gpu_count() >= options.tp;
-  const bool usable = cuda_usable() && enough && gpu_count() >= processes;
+  const ProcessGroup* group = options.processes;
+  const int here = group == nullptr ? options.tp : options.tp / group->size();
+  const int sharing = group == nullptr || own_gpus_only() ? 1 : group->local_size();
+  const bool usable = cuda_usable() && gpu_count() >= here * sharing;
   return least_of(options.processes, usable ? 1 : 0) == 1;
 }
 
