@@ -7,6 +7,7 @@ usage: launcher_test.py ASSAY ROOT [unittest options]
 """
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,9 +26,16 @@ CLEAN = {name: value for name, value in os.environ.items()
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that systems give to clients; the next one, where rank 0 listens under torchrun, is free too."""
+    while True:
+        port = random.randint(10000, 29998)
+        with socket.socket() as probe, socket.socket() as following:
+            try:
+                probe.bind(("127.0.0.1", port))
+                following.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
 
 
 def run(command, env=None):
@@ -74,7 +82,7 @@ class Launched(unittest.TestCase):
         with subprocess.Popen([str(part) for part in command], env=CLEAN | (env or {}), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as job:
             try:
-                ranks = self.wait_for_ranks(db, 2)
+                ranks = self.wait_for_ranks(job, db, 2)
                 os.kill(ranks[-1], signal.SIGKILL)
                 at = time.monotonic()
                 _, error = job.communicate(timeout=60)
@@ -86,7 +94,7 @@ class Launched(unittest.TestCase):
         for rank in ranks:
             self.assertFalse(Path(f"/proc/{rank}").exists() and f"{db}" in command_line(rank), error)
 
-    def wait_for_ranks(self, db, count):
+    def wait_for_ranks(self, job, db, count):
         """Process numbers of assay with this store, once they are there and the store is made."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -95,8 +103,10 @@ class Launched(unittest.TestCase):
             if len(found) == count and db.exists():
                 time.sleep(1)
                 return found
+            if job.poll() is not None:
+                raise AssertionError(f"the job ended with {job.returncode}: {job.stderr.read()}")
             time.sleep(0.05)
-        raise AssertionError(f"{count} processes did not start")
+        raise AssertionError(f"{count} processes did not start, but {found}: {list(map(command_line, found))}")
 
 
 def command_line(pid):
