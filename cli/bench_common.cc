@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/build_record.h"
+#include "cli/engine_options.h"
 #include "cli/store_path.h"
 #include "engine/parallel/thread_team.h"
 #include "store/store.h"
@@ -81,6 +82,7 @@ Json engine_json(const engine::EngineOptions& engine) {
   out.set("kv", engine.kv);
   out.set("tp", engine.tp);
   out.set("tp_invariant", engine.tp_invariant);
+  out.set("dp", engine.dp);
   out.set("threads", engine.threads);
   out.set("max_batch", engine.max_batch);
   out.set("max_context", engine.max_context);
@@ -89,6 +91,12 @@ Json engine_json(const engine::EngineOptions& engine) {
 }
 
 }  // namespace
+
+void add_bench_model_options(CLI::App& command, BenchArguments& a) {
+  add_engine_options(command, a.engine);
+  add_copies_option(command, a.engine);
+  add_launcher_option(command, a.launcher);
+}
 
 void add_bench_options(CLI::App& command, BenchArguments& a) {
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/processes.h"
 #include "engine/session.h"
 #include "suites/bench/record.h"
 #include "suites/bench/target.h"
@@ -17,6 +18,7 @@ namespace assay::cli {
 
 struct BenchArguments {
   engine::EngineOptions engine;
+  std::string launcher = "auto";
   std::string db;
   std::string label;
   std::string branch;
@@ -28,6 +30,8 @@ struct BenchArguments {
   bool json = false;
 };
 
+/// The engine options, --dp, --launcher.
+void add_bench_model_options(CLI::App& command, BenchArguments& a);
 /// --db, --label, --branch, --revision, --reps, --allowed-noise, --json.
 void add_bench_options(CLI::App& command, BenchArguments& a);
 
@@ -55,6 +59,16 @@ suites::MeasureOptions measure_options(const BenchArguments& a, bool remote);
 /// A run of the model named `suite`, from the arguments.
 suites::BenchRun bench_run(const BenchArguments& a, const BenchModel& model,
                            const std::string& suite, Json definition);
+
+/// Calls `command` as the only process, or as rank 0 of those that hold the model together.
+template <typename Arguments>
+ExitCode bench_on_processes(Arguments a, ExitCode (*command)(const Arguments&)) {
+  return with_processes(a.launcher, a.engine.threads, [&](engine::ProcessGroup* group) {
+    a.engine.processes = group;
+    a.engine.tp = ranks_of(group, a.engine.tp);
+    return command(a);
+  });
+}
 
 /// Stores, prints, and gives the exit code.
 ExitCode finish_bench(const BenchArguments& a, const suites::BenchRun& run,

@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "cli/bench_common.h"
-#include "cli/engine_options.h"
 #include "suites/bench/latency.h"
 #include "suites/bench/throughput.h"
 #include "suites/interrupt.h"
@@ -79,7 +78,7 @@ void add_bench_latency(CLI::App& bench, Chosen& chosen) {
   CLI::App* command = bench.add_subcommand(
       "latency", "Batches of equal requests, one after the other: first token, time per token");
   auto a = std::make_shared<LatencyArguments>();
-  add_engine_options(*command, a->engine);
+  add_bench_model_options(*command, *a);
   add_bench_options(*command, *a);
   command->add_option("--batch", a->options.batches, "Requests sent at once; several: 1,8")
       ->delimiter(',')
@@ -94,14 +93,15 @@ void add_bench_latency(CLI::App& bench, Chosen& chosen) {
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--warm-up", a->options.warm_up_s, "At most so many seconds for each case")
       ->check(CLI::Range(0.0, 1e6));
-  command->callback([&chosen, a] { chosen.action = [a] { return latency(*a); }; });
+  command->callback(
+      [&chosen, a] { chosen.action = [a] { return bench_on_processes(*a, latency); }; });
 }
 
 void add_bench_throughput(CLI::App& bench, Chosen& chosen) {
   CLI::App* command =
       bench.add_subcommand("throughput", "Offline: all requests at once, tokens a second");
   auto a = std::make_shared<ThroughputArguments>();
-  add_engine_options(*command, a->engine);
+  add_bench_model_options(*command, *a);
   add_bench_options(*command, *a);
   command->add_option("--input", a->inputs, "Tokens of a prompt; several: 128,1024")
       ->delimiter(',')
@@ -116,7 +116,8 @@ void add_bench_throughput(CLI::App& bench, Chosen& chosen) {
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("--warm-up", a->options.warm_up_s, "At most so many seconds for each case")
       ->check(CLI::Range(0.0, 1e6));
-  command->callback([&chosen, a] { chosen.action = [a] { return throughput(*a); }; });
+  command->callback(
+      [&chosen, a] { chosen.action = [a] { return bench_on_processes(*a, throughput); }; });
 }
 
 }  // namespace assay::cli

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/bench_common.h"
-#include "cli/engine_options.h"
 #include "cli/store_path.h"
 #include "suites/bench/serve.h"
 #include "suites/interrupt.h"
@@ -246,11 +245,12 @@ void add_bench_serve(CLI::App& bench, Chosen& chosen) {
       "serve", "A stream of requests: rates, concurrency, goodput under limits, MLPerf scenarios");
   auto a = std::make_shared<ServeArguments>();
   a->bounds = false;  // none of a stream's figures has one
-  add_engine_options(*command, a->engine);
+  add_bench_model_options(*command, *a);
   add_bench_options(*command, *a);
   add_load_options(*command, *a);
   add_limit_options(*command, *a);
-  command->callback([&chosen, a] { chosen.action = [a] { return serve(*a); }; });
+  command->callback(
+      [&chosen, a] { chosen.action = [a] { return bench_on_processes(*a, serve); }; });
 }
 
 }  // namespace assay::cli

@@ -22,7 +22,7 @@ void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
   command.add_option("--calibrate", options.calibrate,
                      "Text file for static scales that the model has not");
   command.add_option("--tp", options.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
-  command.add_flag("--tp-invariant,!--no-tp-invariant", options.tp_invariant, kTpInvariantHelp);
+  add_tp_invariant_flags(command, [&options](bool on) { options.tp_invariant = on; });
   command.add_option("--threads", options.threads, "CPU threads; 0: all this process may use")
       ->envname("ASSAY_THREADS")
       ->check(CLI::Range(0, 4096));
@@ -40,6 +40,19 @@ void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
                   "Prompts beyond the context: error, or truncate the oldest tokens")
       ->check(CLI::IsMember({"error", "truncate"}));
   add_http_options(command, options.model_name, options.http);
+}
+
+void add_tp_invariant_flags(CLI::App& command, const std::function<void(bool)>& set) {
+  command.add_flag_callback(
+      "--tp-invariant", [set] { set(true); }, "The same bits for every --tp (default)");
+  command.add_flag_callback(
+      "--no-tp-invariant", [set] { set(false); },
+      "A rank's inputs of o_proj and down_proj in one sum with one scale");
+}
+
+void add_copies_option(CLI::App& command, engine::EngineOptions& options) {
+  command.add_option("--dp", options.dp, "Copies of the model that answer different requests")
+      ->check(CLI::Range(1, 1024));
 }
 
 }  // namespace assay::cli

@@ -88,7 +88,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--kv", a.kv, "KV cache of every setting: bf16, fp8, fp8-tensor or fp8-head");
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
-  command.add_flag("--tp-invariant,!--no-tp-invariant", a.tp_invariant, kTpInvariantHelp);
+  add_tp_invariant_flags(command, [&a](bool on) { a.tp_invariant = on; });
   command.add_option("--dp", a.dp, "Copies of the model that answer different samples")
       ->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")

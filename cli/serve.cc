@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/engine_options.h"
+#include "cli/processes.h"
 #include "cli/store_path.h"
 #include "engine/server/server.h"
 #include "reports/page_data.h"
@@ -29,6 +30,7 @@ constexpr std::size_t kMinTokenBytes = 16;
 struct ServeArguments {
   engine::EngineOptions engine;
   engine::ServerOptions server;
+  std::string launcher = "auto";
   std::string token_file;
   std::string reports;
   std::int64_t drain_s = 10;
@@ -63,7 +65,9 @@ engine::HttpReply report_page(const std::string& db) {
   return reply;
 }
 
-ExitCode serve(ServeArguments a) {
+ExitCode serve(ServeArguments a, engine::ProcessGroup* processes) {
+  a.engine.processes = processes;
+  a.engine.tp = ranks_of(processes, a.engine.tp);
   a.server.token = read_token(a.token_file);
   a.server.truncate_prompts = a.engine.long_prompts == "truncate";
   a.server.drain_time = std::chrono::seconds(a.drain_s);
@@ -98,6 +102,8 @@ void add_serve(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("serve", "An OpenAI-compatible HTTP server on a model");
   auto a = std::make_shared<ServeArguments>();
   add_engine_options(*command, a->engine);
+  add_copies_option(*command, a->engine);
+  add_launcher_option(*command, a->launcher);
   engine::ServerOptions& s = a->server;
   command->add_option("--listen", s.address, "IP address to listen on")->capture_default_str();
   command->add_option("--port", s.port, "0: any that is free")->capture_default_str();
@@ -122,7 +128,12 @@ void add_serve(CLI::App& app, Chosen& chosen) {
   command->add_option("--drain", a->drain_s, "Seconds that answers may still take after a signal")
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();
-  command->callback([&chosen, a] { chosen.action = [a] { return serve(*a); }; });
+  command->callback([&chosen, a] {
+    chosen.action = [a] {
+      const auto lead = [&](engine::ProcessGroup* group) { return serve(*a, group); };
+      return with_processes(a->launcher, a->engine.threads, lead);
+    };
+  });
 }
 
 }  // namespace assay::cli

@@ -12,10 +12,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/cuda/cuda_forward.h"
+#include "engine/cuda/device_exchange.h"
 #include "engine/cuda/device_model.h"
+#include "engine/cuda/device_ranks.h"
 #include "engine/cuda/devices.h"
 #include "engine/cuda/failure.h"
 #include "engine/cuda/gemm_runner.h"
+#include "engine/cuda/peer_exchange.h"
 #include "engine/cuda/step_plan.h"
 #include "engine/ops/memory.h"
 
@@ -46,6 +49,15 @@ AttentionKind attention_kind(const std::string& name, const ModelConfig& c) {
               escaped(name));
 }
 
+/// Logits of all ranks side by side, and what NCCL gathers into.
+std::int64_t exchange_bytes(const ModelConfig& config, const CudaOptions& options,
+                            std::int64_t max_rows) {
+  const std::int64_t rows = std::min<std::int64_t>(max_rows, CudaForward::kLogitRows);
+  const bool apart = options.ranks_here < options.ranks;
+  return rows * config.vocab * static_cast<std::int64_t>(sizeof(float)) +
+         (apart ? nccl_exchange_bytes(options.ranks, config.vocab) : 0);
+}
+
 /// Device and pinned host memory of equal size: what goes over in one copy.
 struct Block {
   Block() = default;
@@ -59,20 +71,24 @@ struct Block {
 
 class Implementation : public CudaExecutor {
  public:
-  Implementation(DeviceModel model, KvType kv, const CudaOptions& options, const CudaPlan& plan,
+  Implementation(std::vector<DeviceModel> models, std::unique_ptr<DeviceExchange> exchange,
+                 KvType kv, const CudaOptions& options, const CudaPlan& plan,
                  const DeviceLimits& device)
-      : model_(std::move(model)),
-        plan_(plan),
-        attention_(attention_kind(options.attention, model_.config)),
+      : plan_(plan),
+        attention_(attention_kind(options.attention, models.front().shape)),
         gemm_(options.gemm.empty() ? default_gemm_kind(device) : find_gemm_kind(options.gemm),
               device),
-        forward_(model_, gemm_, attention_, kv, plan.pages, static_cast<int>(plan.max_rows),
-                 most_spans(plan.context)),
-        capability_(device.capability) {
-    const ModelConfig& c = model_.config;
-    limits_ = {.heads = c.heads,
-               .kv_heads = c.kv_heads,
-               .vocab = c.vocab,
+        ranks_(std::move(models), std::move(exchange), gemm_, attention_, kv,
+               {.pages = plan.pages,
+                .max_rows = static_cast<int>(plan.max_rows),
+                .most_spans = most_spans(plan.context)}),
+        device_(options.device),
+        capability_(device.capability),
+        arithmetic_(arithmetic(options)) {
+    const DeviceModel& model = ranks_.first();
+    limits_ = {.heads = model.shape.heads,
+               .kv_heads = model.shape.kv_heads,
+               .vocab = model.config.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
                .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary,
                .max_rows = plan.max_rows};
@@ -89,13 +105,16 @@ class Implementation : public CudaExecutor {
   bool takes_logit_bias() const override { return false; }  // tokens are chosen on the device
 
   CudaDescription description() const override {
-    return {.device = plan_.device,
-            .arithmetic = fmt::format("sm{}-{}-{}-1", capability_, gemm_kind_name(gemm_.kind()),
-                                      attention_ == AttentionKind::kExact ? "exact" : "tensor"),
-            .weight_bytes = model_.bytes()};
+    return {
+        .device = plan_.device, .arithmetic = arithmetic_, .weight_bytes = ranks_.weight_bytes()};
+  }
+
+  void abort() noexcept override {
+    if (ranks_.exchange() != nullptr) ranks_.exchange()->abort();
   }
 
   void run(const Batch& batch, std::span<LogitResult> results) override {
+    select_device(device_);  // a session's thread is not the one that loaded
     const StepPlan plan = plan_step(batch, limits_);
     ASSAY_CHECK(plan.shape.rows <= plan_.max_rows, "rows of a batch");
     const StepLayout layout(
@@ -122,6 +141,18 @@ class Implementation : public CudaExecutor {
   }
 
  private:
+  /// Own kernels give the bits of one rank, whatever their number; a library's choice depends on
+  /// the shapes of the ranks' parts.
+  [[nodiscard]] std::string arithmetic(const CudaOptions& options) const {
+    const bool same = options.sums == RowSums::kEighths &&
+                      (options.ranks == 1 || gemm_.kind() != GemmKind::kLibrary);
+    const DeviceExchange* exchange = ranks_.exchange();
+    return fmt::format("sm{}-{}-{}-1{}{}", capability_, gemm_kind_name(gemm_.kind()),
+                       attention_ == AttentionKind::kExact ? "exact" : "tensor",
+                       same ? "" : fmt::format("-tp{}", options.ranks),
+                       exchange == nullptr ? "" : exchange->arithmetic());
+  }
+
   static int queries(const StepPlan& plan) { return static_cast<int>(plan.asks.size()); }
 
   template <typename T>
@@ -130,24 +161,24 @@ class Implementation : public CudaExecutor {
   }
 
   void enqueue_layers(const StepShape& shape, const StepLayout& layout) {
-    forward_.layers(stream_.get(), {.ids = at<TokenId>(layout.ids),
-                                    .rows = {.rows = shape.rows,
-                                             .positions = at<int>(layout.positions),
-                                             .sequence = at<int>(layout.sequence),
-                                             .page_table = at<int>(layout.page_table),
-                                             .table_ld = shape.spans * kSpanChunks},
-                                    .tiles = at<AttentionTile>(layout.tiles),
-                                    .decode_tiles = shape.decode_tiles,
-                                    .prompt_tiles = shape.prompt_tiles,
-                                    .spans = shape.spans});
+    ranks_.layers(stream_.get(), {.ids = at<TokenId>(layout.ids),
+                                  .rows = {.rows = shape.rows,
+                                           .positions = at<int>(layout.positions),
+                                           .sequence = at<int>(layout.sequence),
+                                           .page_table = at<int>(layout.page_table),
+                                           .table_ld = shape.spans * kSpanChunks},
+                                  .tiles = at<AttentionTile>(layout.tiles),
+                                  .decode_tiles = shape.decode_tiles,
+                                  .prompt_tiles = shape.prompt_tiles,
+                                  .spans = shape.spans});
   }
 
   void enqueue_logits(const StepShape& shape, const StepLayout& layout, int first, int count) {
-    forward_.logits(stream_.get(), at<int>(layout.query_rows) + first, count, shape.rows);
-    logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
-                                .ld = forward_.logits_ld(),
+    ranks_.logits(stream_.get(), at<int>(layout.query_rows) + first, count, shape.rows);
+    logits_cuda(stream_.get(), {.logits = ranks_.logits_data(),
+                                .ld = ranks_.logits_ld(),
                                 .rows = count,
-                                .vocab = static_cast<int>(model_.config.vocab),
+                                .vocab = static_cast<int>(ranks_.first().config.vocab),
                                 .asks = at<LogitAsk>(layout.asks) + first,
                                 .answers = answers_.device.as<LogitAnswer>() + first});
   }
@@ -202,18 +233,18 @@ class Implementation : public CudaExecutor {
     const auto end = std::lower_bound(begin, plan.target_rows.end(), first + count);
     const auto offset = begin - plan.target_rows.begin();
     const auto targets = static_cast<std::ptrdiff_t>(plan.target_rows.size());
-    gather_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
-                                       .ld = forward_.logits_ld(),
+    gather_logits_cuda(stream_.get(), {.logits = ranks_.logits_data(),
+                                       .ld = ranks_.logits_ld(),
                                        .count = static_cast<int>(end - begin),
                                        .rows = targets_.device.as<int>() + targets + offset,
                                        .ids = targets_.device.as<int>() + offset,
                                        .out = targets_.device.as<float>() + 2 * targets + offset});
     if (plan.top_counts.empty()) return;
     const int wanted = std::min(count, static_cast<int>(plan.top_counts.size()) - first);
-    top_logits_cuda(stream_.get(), {.logits = forward_.logits_data(),
-                                    .ld = forward_.logits_ld(),
+    top_logits_cuda(stream_.get(), {.logits = ranks_.logits_data(),
+                                    .ld = ranks_.logits_ld(),
                                     .rows = std::max(0, wanted),
-                                    .vocab = static_cast<int>(model_.config.vocab),
+                                    .vocab = static_cast<int>(ranks_.first().config.vocab),
                                     .counts = top_counts_.device.as<int>() + first,
                                     .out = tops_.device.as<TopEntry>() +
                                            static_cast<std::ptrdiff_t>(first) * plan.most_top,
@@ -235,19 +266,21 @@ class Implementation : public CudaExecutor {
           plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry));
     }
     stream_.synchronize();
+    if (ranks_.exchange() != nullptr) ranks_.exchange()->check();
     std::vector<LogitResult> all =
         step_results(batch, plan, answers_.host.as<LogitAnswer>(),
                      targets_.host.as<float>() + 2 * targets, tops_.host.as<TopEntry>());
     std::move(all.begin(), all.end(), results.begin());
   }
 
-  DeviceModel model_;
   CudaPlan plan_;
   AttentionKind attention_;
   Stream stream_;
   GemmRunner gemm_;
-  CudaForward forward_;
+  DeviceRanks ranks_;
+  int device_;
   int capability_;
+  std::string arithmetic_;
   StepLimits limits_;
   Block step_;
   Block answers_;
@@ -269,23 +302,29 @@ CudaPlan divide_memory(const ModelConfig& config, const WeightSource& source,
   plan.context = options.context > 0 ? options.context : config.max_position;
   plan.max_batch = std::min(options.max_batch > 0 ? options.max_batch : kDefaultBatch, kMostBatch);
   plan.max_rows = std::max(options.max_rows > 0 ? options.max_rows : kDefaultRows, plan.max_batch);
-  plan.weight_bytes = estimate_device_weight_bytes(config, source, setting, plan.context);
-  const CudaForward::Memory need = CudaForward::memory_for(
-      config, options.gemm.empty() ? GemmKind::kWgmma : find_gemm_kind(options.gemm), kv,
-      static_cast<int>(plan.max_rows), most_spans(plan.context),
-      widest_device_input(config, source, setting));
-  plan.activation_bytes = need.activations;
-  plan.page_bytes = need.page;
-  const std::int64_t left = free_bytes - plan.weight_bytes - need.activations - kReserve;
+  for (int r = 0; r < options.ranks_here; ++r) {
+    const Partition rank =
+        make_partition(config, options.ranks, options.first_rank + r, options.sums);
+    plan.weight_bytes += estimate_device_weight_bytes(config, rank, source, setting, plan.context);
+    const CudaForward::Memory need = CudaForward::memory_for(
+        rank_shape(config, rank),
+        options.gemm.empty() ? GemmKind::kWgmma : find_gemm_kind(options.gemm), kv,
+        static_cast<int>(plan.max_rows), most_spans(plan.context),
+        widest_device_input(config, rank, source, setting));
+    plan.activation_bytes += need.activations;
+    plan.page_bytes += need.page;
+  }
+  if (options.ranks > 1) plan.activation_bytes += exchange_bytes(config, options, plan.max_rows);
+  const std::int64_t left = free_bytes - plan.weight_bytes - plan.activation_bytes - kReserve;
   // One page more than the pool knows: what rows that fill up a step write.
-  const std::int64_t fits = left / need.page - 1;
+  const std::int64_t fits = left / plan.page_bytes - 1;
   if (fits < 1) {
     throw_environment(
         "needs {} for weights in {}, {} for activations of {} tokens and {} for a page of keys and "
         "values; {} are free on the GPU. Another precision, a smaller --max-context or a larger "
         "GPU would do",
-        gibibytes(plan.weight_bytes), setting.name, gibibytes(need.activations + kReserve),
-        plan.max_rows, gibibytes(need.page), gibibytes(free_bytes));
+        gibibytes(plan.weight_bytes), setting.name, gibibytes(plan.activation_bytes + kReserve),
+        plan.max_rows, gibibytes(plan.page_bytes), gibibytes(free_bytes));
   }
   const std::int64_t one_sequence = (plan.context + kPageTokens - 1) / kPageTokens;
   // Shared prefixes are worth more pages than the sequences that run at once.
@@ -312,8 +351,27 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  const CudaOptions& options, const CudaPlan& plan,
                                                  int threads) {
   const DeviceLimits device = use_device(options.device);
-  return std::make_unique<Implementation>(
-      load_device_model(config, source, setting, plan.context, threads), kv, options, plan, device);
+  // All ranks join before any loads, so that one that fails to load leaves nobody waiting.
+  std::unique_ptr<DeviceExchange> exchange;
+  if (options.ranks_here < options.ranks) {
+    ASSAY_CHECK(options.ranks_here == 1, "a device of several has one rank");
+    exchange = make_nccl_exchange(options.nccl_id, options.ranks, options.first_rank, options.sums,
+                                  config.vocab);
+    if (options.peers != nullptr) {
+      exchange = make_peer_exchange(std::move(exchange), *options.peers, options.device,
+                                    options.ranks, options.first_rank);
+    }
+  } else if (options.ranks > 1) {
+    exchange = make_virtual_exchange();
+  }
+  std::vector<DeviceModel> models;
+  for (int r = 0; r < options.ranks_here; ++r) {
+    const Partition rank =
+        make_partition(config, options.ranks, options.first_rank + r, options.sums);
+    models.push_back(load_device_model(config, rank, source, setting, plan.context, threads));
+  }
+  return std::make_unique<Implementation>(std::move(models), std::move(exchange), kv, options, plan,
+                                          device);
 }
 
 bool cuda_usable() {

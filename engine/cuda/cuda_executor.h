@@ -13,6 +13,8 @@
 
 namespace assay::engine {
 
+class PeerGroup;
+
 /// What decides memory and arithmetic. "" and 0 are the device's defaults.
 struct CudaOptions {
   int device = 0;
@@ -22,9 +24,18 @@ struct CudaOptions {
   std::int64_t max_batch = 0;  // sequences at once
   std::int64_t context = 0;    // tokens of the longest sequence
   bool graphs = true;          // replay captured decode steps
+  // Tensor parallelism: ranks [first_rank, first_rank + ranks_here) of `ranks` are on this device,
+  // all of them (virtual ranks) or one. One of several needs nccl_id, the group's name.
+  int ranks = 1;
+  int first_rank = 0;
+  int ranks_here = 1;
+  RowSums sums = RowSums::kEighths;
+  std::string nccl_id;
+  bool peer_sums = false;      // make_gpu_ranks: small sums by kernels over peers' memory
+  PeerGroup* peers = nullptr;  // small sums without NCCL, among the GPUs of this process; or null
 };
 
-/// Memory of the device as it will be used.
+/// Memory of the device as it will be used, by all ranks on it.
 struct CudaPlan {
   std::string device;
   std::int64_t free_bytes = 0;
@@ -57,9 +68,13 @@ struct CudaDescription {
 class CudaExecutor : public Executor {
  public:
   [[nodiscard]] virtual CudaDescription description() const = 0;
+  /// A rank elsewhere is lost: a run that waits for it ends with an error. From any thread.
+  virtual void abort() noexcept {}
 };
 
-/// Loads the model and makes the buffers of `plan`. `threads` host threads read the weights.
+/// Loads the model and makes the buffers of `plan`. `threads` host threads read the weights. Of
+/// several ranks each with its device, every one runs the same batches at once; all have the
+/// results.
 /// Throws: Error(kEnvironment).
 std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  const WeightSource& source,

@@ -7,7 +7,6 @@
 #include "engine/ops/embed.h"
 #include "engine/ops/memory.h"
 #include "engine/ops/quantize.h"
-#include "engine/ops/rms_norm.h"
 #include "engine/ops/rope_cache.h"
 #include "engine/ops/silu_mul.h"
 
@@ -59,7 +58,7 @@ CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKi
       pages_(pages + 1),
       max_rows_(max_rows) {
   const Sizes sizes =
-      sizes_for(model.config, gemm.kind(), max_rows, most_spans, widest_device_input(model));
+      sizes_for(model.shape, gemm.kind(), max_rows, most_spans, widest_device_input(model));
   const std::int64_t element = kv == KvType::kFp8 ? 1 : 2;
   x_ = buffer(sizes.x, "activations");
   input_ = buffer(sizes.input, "activations");
@@ -70,9 +69,9 @@ CudaForward::CudaForward(const DeviceModel& model, GemmRunner& gemm, AttentionKi
   sums_ = buffer(sizes.sums, "activations");
   logits_ = buffer(sizes.logits, "logits");
   partials_ = buffer(sizes.partials, "attention");
-  cache_ = buffer(pages_ * page_values(model.config) * element, "keys and values");
+  cache_ = buffer(pages_ * page_values(model.shape) * element, "keys and values");
   if (kv == KvType::kFp8) {
-    cache_scales_ = buffer(pages_ * page_scales(model.config) * 4, "scales of keys and values");
+    cache_scales_ = buffer(pages_ * page_scales(model.shape) * 4, "scales of keys and values");
   }
 }
 
@@ -109,7 +108,7 @@ float* CudaForward::input_scales(const DeviceMatrix& next) const {
 }
 
 DeviceCache CudaForward::cache(std::int64_t layer) const {
-  const ModelConfig& c = model_.config;
+  const ModelConfig& c = model_.shape;
   const std::int64_t element = kv_ == KvType::kFp8 ? 1 : 2;
   const std::int64_t values = pages_ * page_values(c) / c.layers;
   const std::int64_t scales = pages_ * page_scales(c) / c.layers;
@@ -121,19 +120,41 @@ DeviceCache CudaForward::cache(std::int64_t layer) const {
           .head_dim = static_cast<int>(c.head_dim)};
 }
 
-void CudaForward::layers(CudaStream stream, const DeviceStep& step) {
+/// With the vocabulary cut, the rank that has a token's row gives it as a sum, the others zeros.
+void CudaForward::embed(CudaStream stream, const DeviceStep& step) {
   const int hidden = static_cast<int>(model_.config.hidden);
-  pending_ = nullptr;
-  embed_cuda(stream, {.out = x_.as<bf16>(),
-                      .ids = step.ids,
-                      .table = model_.embedding,
-                      .rows = step.rows.rows,
-                      .cols = hidden,
-                      .ld = model_.embedding_ld});
-  for (std::int64_t layer = 0; layer < model_.config.layers; ++layer) {
-    attention_block(stream, step, layer);
-    mlp_block(stream, step, layer);
+  const Range& vocab = model_.partition.vocab;
+  if (model_.partition.size == 1) {
+    pending_ = nullptr;
+    return embed_cuda(stream, {.out = x_.as<bf16>(),
+                               .ids = step.ids,
+                               .table = model_.embedding,
+                               .rows = step.rows.rows,
+                               .cols = hidden,
+                               .ld = model_.embedding_ld});
   }
+  static constexpr DeviceMatrix kUnscaled;
+  fill_bytes(stream, x_.as<bf16>(), 0,
+             static_cast<std::size_t>(step.rows.rows) * static_cast<std::size_t>(hidden) * 2);
+  embed_part_cuda(stream, {.out = sums_.as<float>(),
+                           .ids = step.ids,
+                           .table = model_.embedding,
+                           .first = static_cast<int>(vocab.begin),
+                           .count = static_cast<int>(vocab.size()),
+                           .rows = step.rows.rows,
+                           .cols = hidden,
+                           .ld = model_.embedding_ld});
+  pending_ = &kUnscaled;
+  pending_parts_ = 1;
+}
+
+void CudaForward::add_pending(RmsNormArgs& args, int rows) {
+  if (pending_ == nullptr) return;
+  args.sums = sums_.as<float>();
+  args.sum_scale = pending_->row_scale;
+  args.bias = pending_->bias;
+  args.parts = pending_parts_;
+  args.sum_rows = rows;
 }
 
 /// Adds the sums that wait to the residual stream, and leaves the norm where `next` reads it.
@@ -144,13 +165,7 @@ void CudaForward::norm(CudaStream stream, const float* weight, int rows, const D
                    .cols = static_cast<int>(model_.config.hidden),
                    .eps = static_cast<float>(model_.config.rms_eps),
                    .next = next_input(next)};
-  if (pending_ != nullptr) {
-    args.sums = sums_.as<float>();
-    args.sum_scale = pending_->row_scale;
-    args.bias = pending_->bias;
-    args.parts = pending_parts_;
-    args.sum_rows = rows;
-  }
+  add_pending(args, rows);
   rms_norm_cuda(stream, args);
   pending_ = nullptr;
 }
@@ -183,7 +198,7 @@ void CudaForward::row_parallel(CudaStream stream, const DeviceMatrix& w, int row
 }
 
 void CudaForward::attention_block(CudaStream stream, const DeviceStep& step, std::int64_t layer) {
-  const ModelConfig& c = model_.config;
+  const ModelConfig& c = model_.shape;
   const DeviceLayer& w = model_.layers[static_cast<std::size_t>(layer)];
   const int rows = step.rows.rows;
   norm(stream, w.attention_norm, rows, w.qkv);
@@ -227,26 +242,23 @@ void CudaForward::mlp_block(CudaStream stream, const DeviceStep& step, std::int6
                          .ld = w.gate_up.rows,
                          .rows = rows,
                          .next = next_input(w.down),
-                         .features = static_cast<int>(model_.config.intermediate)});
+                         .features = static_cast<int>(model_.shape.intermediate)});
   row_parallel(stream, w.down, rows);
 }
 
 void CudaForward::logits(CudaStream stream, const int* row_of, int count, int rows) {
   ASSAY_CHECK(count <= kLogitRows, "rows of logits");
   const DeviceMatrix& head = model_.lm_head;
-  const DeviceMatrix& down = model_.layers.back().down;
-  rms_norm_cuda(stream, {.x = x_.as<bf16>(),
-                         .row_of = row_of,
-                         .weight = model_.final_norm,
-                         .rows = count,
-                         .cols = static_cast<int>(model_.config.hidden),
-                         .eps = static_cast<float>(model_.config.rms_eps),
-                         .next = next_input(head),
-                         .sums = sums_.as<float>(),
-                         .sum_scale = down.row_scale,
-                         .bias = down.bias,
-                         .parts = pending_parts_,
-                         .sum_rows = rows});
+  RmsNormArgs args{.x = x_.as<bf16>(),
+                   .row_of = row_of,
+                   .weight = model_.final_norm,
+                   .rows = count,
+                   .cols = static_cast<int>(model_.config.hidden),
+                   .eps = static_cast<float>(model_.config.rms_eps),
+                   .next = next_input(head)};
+  // The sums stay: rows are added as they are wanted, once each.
+  add_pending(args, rows);
+  rms_norm_cuda(stream, args);
   gemm_.run(stream, {.a = input_.as<void>(),
                      .a_scale = input_scales(head),
                      .a_is_e4m3 = head.e4m3_input(),

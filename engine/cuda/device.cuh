@@ -38,6 +38,21 @@ __device__ __forceinline__ e4m3 to_e4m3(float value) {
   return static_cast<e4m3>(to_e4m3x2(value, 0.0F));
 }
 
+/// Seen by other GPUs after everything that this thread saw or wrote before.
+__device__ __forceinline__ void store_release_system(unsigned* to, unsigned value) {
+  asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(to), "r"(value) : "memory");
+}
+/// What this thread reads afterwards is what the writer saw and wrote before.
+__device__ __forceinline__ unsigned load_acquire_system(const unsigned* from) {
+  unsigned out;
+  asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(out) : "l"(from) : "memory");
+  return out;
+}
+/// Past this GPU's caches, which do not know of others' writes.
+__device__ __forceinline__ float load_from_peer(const float* from) {
+  return *static_cast<const volatile float*>(from);
+}
+
 /// 2^x to about two units in the last place; 0 for -infinity.
 __device__ __forceinline__ float exp2_approximate(float x) {
   float out;

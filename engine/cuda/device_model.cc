@@ -23,10 +23,11 @@ namespace {
 
 constexpr std::int64_t kChunkBytes = std::int64_t{32} << 20;
 
-/// Rows of one source tensor inside a matrix.
+/// One source tensor, of which a matrix holds the rank's rows.
 struct Part {
   std::string module;
-  std::int64_t rows = 0;
+  std::int64_t rows = 0;  // of the whole tensor
+  WeightKind kind = WeightKind::kQ;
   int interleave = -1;  // as in WeightRowsArgs
   std::string tensor;   // without ".weight", where it is not the module's name (tied output)
   [[nodiscard]] std::string weight() const {
@@ -58,6 +59,7 @@ class Loader {
         .template as<T>();
   }
 
+  /// `cols`: of the whole tensors.
   DeviceMatrix matrix(const MatrixLayout& layout, std::int64_t cols,
                       const std::vector<Part>& parts) {
     DeviceMatrix shape = layout.shape;
@@ -85,7 +87,7 @@ class Loader {
         load_codes(shape, format, cols, part, static_cast<int>(offset));
       }
       add_bias(bias, shape, part, offset);
-      if (part.interleave < 0) offset += part.rows;
+      if (part.interleave < 0) offset += slice(part).outputs.size();
     }
     if (!bias.empty()) shape.bias = upload(bias);
     source_.release();
@@ -108,6 +110,15 @@ class Loader {
   void finish() { stream_.synchronize(); }
 
  private:
+  [[nodiscard]] WeightSlice slice(const Part& part) const {
+    return weight_slice(model_.config, model_.partition, part.kind);
+  }
+  /// The rank's rows that the tensor has.
+  [[nodiscard]] Range rows_of(const Part& part) const {
+    const Range cut = slice(part).outputs;
+    return {std::min(cut.begin, part.rows), std::min(cut.end, part.rows)};
+  }
+
   float* zeros(std::int64_t count, const char* what) {
     auto* out = allocate<float>(count, what);
     fill_bytes(stream_.get(), out, 0, static_cast<std::size_t>(count) * sizeof(float));
@@ -120,14 +131,14 @@ class Loader {
            (format.weights == WeightType::kE4m3 && format.group == 0 && !format.stored);
   }
 
-  /// Calls use(device rows, first row, rows) for chunks of the tensor, in order.
+  /// Calls use(device rows, first row, rows) for chunks of `range` of the tensor's rows, in order.
   template <typename Use>
-  void for_chunks(const Part& part, std::int64_t cols, const Use& use) {
+  void for_chunks(const Part& part, const Range& range, std::int64_t cols, const Use& use) {
     const std::string name = part.weight();
     const std::int64_t row_bytes = cols * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t most = std::max<std::int64_t>(1, kChunkBytes / row_bytes);
-    for (std::int64_t first = 0; first < part.rows; first += most) {
-      const std::int64_t rows = std::min(most, part.rows - first);
+    for (std::int64_t first = range.begin; first < range.end; first += most) {
+      const std::int64_t rows = std::min(most, range.end - first);
       Staging& side = staging_[turn_++ % staging_.size()];
       side.done.wait();
       auto* device = side.device.as<float>();
@@ -154,17 +165,19 @@ class Loader {
     const bool common = format.scales == ScaleLayout::kTensor;
     if (common) {
       fill_bytes(stream_.get(), amax_.as<float>(), 0, sizeof(float));
-      for_chunks(part, cols, [&](const float* rows, int /*first*/, int count) {
+      for_chunks(part, {0, part.rows}, cols, [&](const float* rows, int /*first*/, int count) {
         weight_amax_cuda(stream_.get(), rows, count * cols, amax_.as<float>());
       });
     }
-    for_chunks(part, cols, [&](const float* rows, int first, int count) {
+    const Range range = rows_of(part);
+    for_chunks(part, range, cols, [&](const float* rows, int first, int count) {
       weight_rows_cuda(stream_.get(), {.in = rows,
                                        .rows = count,
                                        .cols = static_cast<int>(cols),
                                        .to = to,
-                                       .first_row = first,
+                                       .first_row = first - static_cast<int>(range.begin),
                                        .row_offset = offset,
+                                       .first_col = static_cast<int>(slice(part).inputs.begin),
                                        .interleave = part.interleave,
                                        .common = common ? amax_.as<float>() : nullptr});
     });
@@ -186,13 +199,16 @@ class Loader {
       });
       codes = made.get();
     }
-    const std::vector<std::int64_t> places = places_of(to, format, cols);
+    const Range range = rows_of(part);
+    const Range inputs = slice(part).inputs;
+    const std::vector<std::int64_t> places =
+        places_of(to, format, {std::min(inputs.begin, cols), std::min(inputs.end, cols)});
     const std::int64_t groups = to.group_scale == nullptr ? 0 : to.blocks();
     const std::int64_t row_floats = to.inputs() + groups + 1;
     const std::int64_t most = std::max<std::int64_t>(
         1, kChunkBytes / (row_floats * static_cast<std::int64_t>(sizeof(float))));
-    for (std::int64_t first = 0; first < part.rows; first += most) {
-      const std::int64_t rows = std::min(most, part.rows - first);
+    for (std::int64_t first = range.begin; first < range.end; first += most) {
+      const std::int64_t rows = std::min(most, range.end - first);
       Staging& side = staging_[turn_++ % staging_.size()];
       side.done.wait();
       auto* host = side.host.as<float>();
@@ -201,10 +217,10 @@ class Loader {
       team_.run(rows, [&](std::int64_t r, int /*thread*/) {
         CodeRow row;
         codes->read(first + r, row);
-        place(row, format, places, host + r * to.inputs());
+        place(row, format, places, inputs.begin, host + r * to.inputs());
         scales[r] = row.row_scale;
         for (std::int64_t b = 0; b < groups; ++b) {
-          scales[rows + r * groups + b] = block_scale(to, format, row, places, b);
+          scales[rows + r * groups + b] = block_scale(format, row, places, inputs.begin, b);
         }
       });
       auto* device = side.device.as<float>();
@@ -216,25 +232,25 @@ class Loader {
                                      .group_scale = device_scales + rows,
                                      .rows = static_cast<int>(rows),
                                      .to = to,
-                                     .first_row = static_cast<int>(first),
+                                     .first_row = static_cast<int>(first - range.begin),
                                      .row_offset = offset,
                                      .interleave = part.interleave});
       side.done.record(stream_.get());
     }
   }
 
-  /// Where each input of a row lies among the padded ones.
+  /// Where each of the row's `inputs` lies among the padded ones.
   static std::vector<std::int64_t> places_of(const DeviceMatrix& m, const MatrixFormat& format,
-                                             std::int64_t cols) {
-    std::vector<std::int64_t> out(static_cast<std::size_t>(cols));
+                                             const Range& inputs) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(inputs.size()));
     const std::int64_t shard_blocks = m.shard_k / kBlock;
     std::int64_t block = 0;
-    for (std::int64_t i = 0; i < cols; ++i) {
+    for (std::int64_t i = 0; i < inputs.size(); ++i) {
       const std::int64_t shard = i / m.shard_used;
       const std::int64_t inside = i % m.shard_used;
       std::int64_t at = shard * m.shard_k + inside;
       if (has_group_scales(format)) {
-        const bool starts = inside % kBlock == 0 || i % format.group == 0;
+        const bool starts = inside % kBlock == 0 || (inputs.begin + i) % format.group == 0;
         block = inside == 0 ? shard * shard_blocks : starts ? block + 1 : block;
         at = block * kBlock + inside % kBlock;
       }
@@ -244,22 +260,25 @@ class Loader {
   }
 
   static void place(const CodeRow& row, const MatrixFormat& format,
-                    const std::vector<std::int64_t>& places, float* out) {
+                    const std::vector<std::int64_t>& places, std::int64_t first, float* out) {
     const auto group = static_cast<std::size_t>(std::max<std::int64_t>(1, format.group));
     for (std::size_t i = 0; i < places.size(); ++i) {
-      float value = row.codes[i];
-      if (format.weights == WeightType::kE2m1) value *= row.group_scale[i / group];
-      if (!row.zero_points.empty()) value -= static_cast<float>(row.zero_points[i / group]);
+      const std::size_t input = static_cast<std::size_t>(first) + i;
+      float value = row.codes[input];
+      if (format.weights == WeightType::kE2m1) value *= row.group_scale[input / group];
+      if (!row.zero_points.empty()) value -= static_cast<float>(row.zero_points[input / group]);
       out[places[i]] = value;
     }
   }
 
   /// The scale of the inputs that block `b` holds; 1 where it holds none.
-  static float block_scale(const DeviceMatrix& m, const MatrixFormat& format, const CodeRow& row,
-                           const std::vector<std::int64_t>& places, std::int64_t b) {
-    const auto first = std::lower_bound(places.begin(), places.end(), b * kBlock);
-    if (first == places.end() || *first >= (b + 1) * kBlock || b >= m.blocks()) return 1.0F;
-    return row.group_scale[static_cast<std::size_t>((first - places.begin()) / format.group)];
+  static float block_scale(const MatrixFormat& format, const CodeRow& row,
+                           const std::vector<std::int64_t>& places, std::int64_t first_input,
+                           std::int64_t b) {
+    const auto at = std::lower_bound(places.begin(), places.end(), b * kBlock);
+    if (at == places.end() || *at >= (b + 1) * kBlock) return 1.0F;
+    const std::int64_t input = first_input + (at - places.begin());
+    return row.group_scale[static_cast<std::size_t>(input / format.group)];
   }
 
   void add_bias(std::vector<float>& bias, const DeviceMatrix& to, const Part& part,
@@ -269,9 +288,10 @@ class Loader {
     bias.resize(static_cast<std::size_t>(to.rows), 0.0F);
     std::vector<float> values(static_cast<std::size_t>(part.rows));
     source_.read_row(name, 0, values);
-    for (std::int64_t r = 0; r < part.rows; ++r) {
+    const Range range = rows_of(part);
+    for (std::int64_t r = 0; r < range.size(); ++r) {
       const std::int64_t row = offset + (part.interleave < 0 ? r : gate_up_row(r, part.interleave));
-      bias[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(r)];
+      bias[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(range.begin + r)];
     }
   }
 
@@ -287,28 +307,29 @@ class Loader {
 
 DeviceLayer load_layer(Loader& loader, const ModelConfig& c, const LayerLayouts& layouts,
                        std::int64_t n) {
+  using enum WeightKind;
   const std::string prefix = fmt::format("model.layers.{}.", n);
   const std::string attention = prefix + "self_attn.";
   const std::string mlp = prefix + "mlp.";
   DeviceLayer layer;
   layer.attention_norm = loader.vector(prefix + "input_layernorm.weight", c.hidden);
   layer.qkv = loader.matrix(layouts.qkv, c.hidden,
-                            {{attention + "q_proj", c.q_width()},
-                             {attention + "k_proj", c.kv_width()},
-                             {attention + "v_proj", c.kv_width()}});
-  layer.o = loader.matrix(layouts.o, c.q_width(), {{attention + "o_proj", c.hidden}});
+                            {{attention + "q_proj", c.q_width(), kQ},
+                             {attention + "k_proj", c.kv_width(), kK},
+                             {attention + "v_proj", c.kv_width(), kV}});
+  layer.o = loader.matrix(layouts.o, c.q_width(), {{attention + "o_proj", c.hidden, kO}});
   layer.mlp_norm = loader.vector(prefix + "post_attention_layernorm.weight", c.hidden);
-  layer.gate_up =
-      loader.matrix(layouts.gate_up, c.hidden,
-                    {{mlp + "gate_proj", c.intermediate, 0}, {mlp + "up_proj", c.intermediate, 1}});
-  layer.down = loader.matrix(layouts.down, c.intermediate, {{mlp + "down_proj", c.hidden}});
+  layer.gate_up = loader.matrix(
+      layouts.gate_up, c.hidden,
+      {{mlp + "gate_proj", c.intermediate, kGate, 0}, {mlp + "up_proj", c.intermediate, kUp, 1}});
+  layer.down = loader.matrix(layouts.down, c.intermediate, {{mlp + "down_proj", c.hidden, kDown}});
   return layer;
 }
 
 void load_kv_scales(DeviceModel& model, Loader& loader, const WeightSource& source) {
   const ModelConfig& c = model.config;
   std::vector<float> all;
-  for (const KvScales& layer : static_kv_scales(c, source, {0, c.kv_heads})) {
+  for (const KvScales& layer : static_kv_scales(c, source, model.partition.kv_heads)) {
     for (std::size_t head = 0; head < layer.key.size(); ++head) {
       all.push_back(layer.key[head]);
       all.push_back(layer.value[head]);
@@ -341,27 +362,33 @@ std::int64_t DeviceModel::bytes() const {
   return out;
 }
 
-DeviceModel load_device_model(const ModelConfig& config, const WeightSource& source,
-                              const PrecisionSetting& setting, std::int64_t context, int threads) {
+DeviceModel load_device_model(const ModelConfig& config, const Partition& partition,
+                              const WeightSource& source, const PrecisionSetting& setting,
+                              std::int64_t context, int threads) {
   DeviceModel model;
   model.config = config;
+  model.shape = rank_shape(config, partition);
+  model.partition = partition;
   model.setting = setting;
   check_overrides(setting, config);
   Loader loader(model, source, threads);
   for (std::int64_t n = 0; n < config.layers; ++n) {
     model.layers.push_back(
-        load_layer(loader, config, layer_layouts(config, setting, source, n), n));
+        load_layer(loader, config, layer_layouts(config, partition, setting, source, n), n));
   }
   model.final_norm = loader.vector("model.norm.weight", config.hidden);
   const std::string embedding = "model.embed_tokens";
   const MatrixFormat head = resolve_format(setting, source, "lm_head");
   const bool shared = config.tied && head.weights == WeightType::kBf16;
-  model.lm_head = loader.matrix(layout_of(head, config.vocab, config.hidden, 1), config.hidden,
-                                {{"lm_head", config.vocab, -1, config.tied ? embedding : ""}});
+  const std::int64_t rows = model.shape.vocab;
+  model.lm_head = loader.matrix(
+      layout_of(head, rows, config.hidden, 1), config.hidden,
+      {{"lm_head", config.vocab, WeightKind::kLmHead, -1, config.tied ? embedding : ""}});
   // The embedding is no linear module: it is BF16 in every setting.
-  const DeviceMatrix table = shared ? model.lm_head
-                                    : loader.matrix(layout_of({}, config.vocab, config.hidden, 1),
-                                                    config.hidden, {{embedding, config.vocab}});
+  const DeviceMatrix table =
+      shared ? model.lm_head
+             : loader.matrix(layout_of({}, rows, config.hidden, 1), config.hidden,
+                             {{embedding, config.vocab, WeightKind::kEmbedding}});
   model.embedding = static_cast<const bf16*>(table.data);
   model.embedding_ld = static_cast<int>(table.inputs());
   load_kv_scales(model, loader, source);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/cuda/devices.h"
+#include "engine/cuda/gpu_ranks.h"
 #include "engine/roofline.h"
 
 namespace assay::engine {
@@ -23,6 +24,15 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& /*config*/,
                                                  const PrecisionSetting& /*setting*/, KvType /*kv*/,
                                                  const CudaOptions& /*options*/,
                                                  const CudaPlan& /*plan*/, int /*threads*/) {
+  throw_input("--device cuda: {}", gpu_report().problem);
+}
+
+std::unique_ptr<CudaExecutor> make_gpu_ranks(const ModelConfig& /*config*/,
+                                             const WeightSource& /*source*/,
+                                             const PrecisionSetting& /*setting*/, KvType /*kv*/,
+                                             const CudaOptions& /*options*/,
+                                             const CudaPlan& /*plan*/, int /*gpus*/,
+                                             int /*threads*/) {
   throw_input("--device cuda: {}", gpu_report().problem);
 }
 

@@ -57,8 +57,8 @@ bool has_group_scales(const MatrixFormat& format) {
   return format.group > 0 && format.weights != WeightType::kE2m1;
 }
 
-MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64_t cols,
-                       int shards) {
+MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64_t cols, int shards,
+                       std::int64_t first_col) {
   MatrixLayout out;
   out.format = format;
   DeviceMatrix& m = out.shape;
@@ -73,7 +73,7 @@ MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64
   if (!has_group_scales(format)) return out;
   // A piece is a block of its own: one scale a block, whatever the shape.
   std::vector<std::vector<InputPiece>> of(static_cast<std::size_t>(shards));
-  for (const Piece& piece : make_pieces(shards, m.shard_used, format.group, 0)) {
+  for (const Piece& piece : make_pieces(shards, m.shard_used, format.group, first_col)) {
     const std::int64_t origin = piece.begin / m.shard_k * m.shard_k;
     of[static_cast<std::size_t>(piece.begin / m.shard_k)].push_back(
         {static_cast<int>(piece.begin - origin), static_cast<int>(piece.end - origin)});
@@ -88,22 +88,28 @@ MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64
   return out;
 }
 
-LayerLayouts layer_layouts(const ModelConfig& c, const PrecisionSetting& setting,
-                           const WeightSource& source, std::int64_t layer) {
+LayerLayouts layer_layouts(const ModelConfig& c, const Partition& partition,
+                           const PrecisionSetting& setting, const WeightSource& source,
+                           std::int64_t layer) {
   const std::string prefix = fmt::format("model.layers.{}.", layer);
   const std::string attention = prefix + "self_attn.";
   const std::string mlp = prefix + "mlp.";
-  const std::int64_t features = round_up(c.intermediate, kGateUpGroup);
-  constexpr int kEighths = static_cast<int>(kShards);
+  const ModelConfig rank = rank_shape(c, partition);
   const auto format = [&](const std::vector<std::string>& modules) {
     return common_format(setting, source, modules);
   };
+  const auto row_parallel = [&](const std::string& module, WeightKind kind) {
+    const WeightSlice cut = weight_slice(c, partition, kind);
+    return layout_of(format({module}), c.hidden, cut.inputs.size(), static_cast<int>(cut.shards),
+                     cut.inputs.begin);
+  };
   return {
       .qkv = layout_of(format({attention + "q_proj", attention + "k_proj", attention + "v_proj"}),
-                       c.q_width() + 2 * c.kv_width(), c.hidden, 1),
-      .o = layout_of(format({attention + "o_proj"}), c.hidden, c.q_width(), kEighths),
-      .gate_up = layout_of(format({mlp + "gate_proj", mlp + "up_proj"}), 2 * features, c.hidden, 1),
-      .down = layout_of(format({mlp + "down_proj"}), c.hidden, c.intermediate, kEighths)};
+                       rank.q_width() + 2 * rank.kv_width(), c.hidden, 1),
+      .o = row_parallel(attention + "o_proj", WeightKind::kO),
+      .gate_up = layout_of(format({mlp + "gate_proj", mlp + "up_proj"}),
+                           2 * round_up(rank.intermediate, kGateUpGroup), c.hidden, 1),
+      .down = row_parallel(mlp + "down_proj", WeightKind::kDown)};
 }
 
 std::int64_t widest_device_input(const DeviceModel& model) {
@@ -115,30 +121,32 @@ std::int64_t widest_device_input(const DeviceModel& model) {
   return most;
 }
 
-std::int64_t widest_device_input(const ModelConfig& c, const WeightSource& source,
-                                 const PrecisionSetting& setting) {
+std::int64_t widest_device_input(const ModelConfig& c, const Partition& partition,
+                                 const WeightSource& source, const PrecisionSetting& setting) {
   const MatrixFormat head = resolve_format(setting, source, "lm_head");
   std::int64_t most = layout_of(head, c.vocab, c.hidden, 1).shape.inputs();
   for (std::int64_t n = 0; n < c.layers; ++n) {
-    const LayerLayouts l = layer_layouts(c, setting, source, n);
+    const LayerLayouts l = layer_layouts(c, partition, setting, source, n);
     most = std::max({most, l.qkv.shape.inputs(), l.o.shape.inputs(), l.gate_up.shape.inputs(),
                      l.down.shape.inputs()});
   }
   return most;
 }
 
-std::int64_t estimate_device_weight_bytes(const ModelConfig& c, const WeightSource& source,
+std::int64_t estimate_device_weight_bytes(const ModelConfig& c, const Partition& partition,
+                                          const WeightSource& source,
                                           const PrecisionSetting& setting, std::int64_t context) {
   std::int64_t bytes = context * c.head_dim * 4;
   for (std::int64_t n = 0; n < c.layers; ++n) {
-    const LayerLayouts layouts = layer_layouts(c, setting, source, n);
+    const LayerLayouts layouts = layer_layouts(c, partition, setting, source, n);
     bytes += matrix_bytes(layouts.qkv) + matrix_bytes(layouts.o) + matrix_bytes(layouts.gate_up) +
              matrix_bytes(layouts.down) + 2 * round_up(c.hidden * 4, kDevicePadding);
   }
   const MatrixFormat head = resolve_format(setting, source, "lm_head");
   const bool shared = c.tied && head.weights == WeightType::kBf16;
-  bytes += matrix_bytes(layout_of(head, c.vocab, c.hidden, 1));
-  return shared ? bytes : bytes + matrix_bytes(layout_of({}, c.vocab, c.hidden, 1));
+  const std::int64_t rows = rank_shape(c, partition).vocab;
+  bytes += matrix_bytes(layout_of(head, rows, c.hidden, 1));
+  return shared ? bytes : bytes + matrix_bytes(layout_of({}, rows, c.hidden, 1));
 }
 
 }  // namespace assay::engine

@@ -21,14 +21,16 @@ struct MatrixLayout {
   std::vector<InputPiece> pieces;
   MatrixFormat format;
 };
-MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64_t cols,
-                       int shards);
+/// `first_col`: of the whole tensor's columns, where a rank's `cols` begin.
+MatrixLayout layout_of(const MatrixFormat& format, std::int64_t rows, std::int64_t cols, int shards,
+                       std::int64_t first_col = 0);
 
 struct LayerLayouts {
   MatrixLayout qkv, o, gate_up, down;
 };
-/// Throws: Error(kInput) where modules that are one product differ in format.
-LayerLayouts layer_layouts(const ModelConfig& config, const PrecisionSetting& setting,
-                           const WeightSource& source, std::int64_t layer);
+/// Of a rank. Throws: Error(kInput) where modules that are one product differ in format.
+LayerLayouts layer_layouts(const ModelConfig& config, const Partition& partition,
+                           const PrecisionSetting& setting, const WeightSource& source,
+                           std::int64_t layer);
 
 }  // namespace assay::engine

@@ -32,6 +32,10 @@ struct DeviceLimits {
 /// Makes device `index` current and starts its context. Throws: Error(kEnvironment) when there is
 /// no such device or the driver is too old.
 DeviceLimits use_device(int index);
+/// Makes it the calling thread's again; cheap. REQUIRES: use_device(index) before, on any thread.
+void select_device(int index);
+/// Lets kernels on the current device use memory of device `other`. False when they cannot.
+bool enable_peer_access(int other);
 /// Free memory now.
 std::int64_t free_device_bytes();
 

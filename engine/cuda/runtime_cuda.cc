@@ -120,6 +120,23 @@ DeviceLimits use_device(int index) {
   return out;
 }
 
+void select_device(int index) { check(cudaSetDevice(index), "choice of the device"); }
+
+bool enable_peer_access(int other) {
+  int device = 0;
+  int can = 0;
+  check(cudaGetDevice(&device), "the current device");
+  check(cudaDeviceCanAccessPeer(&can, device, other), "access to another GPU");
+  if (can == 0) return false;
+  const cudaError_t code = cudaDeviceEnablePeerAccess(other, 0);
+  if (code == cudaErrorPeerAccessAlreadyEnabled) {
+    (void)cudaGetLastError();
+  } else {
+    check(code, "access to another GPU");
+  }
+  return true;
+}
+
 std::int64_t free_device_bytes() {
   std::size_t free = 0;
   std::size_t total = 0;

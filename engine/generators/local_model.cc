@@ -15,9 +15,11 @@
 #include "engine/cpu_executor.h"
 #include "engine/cuda/cuda_executor.h"
 #include "engine/cuda/devices.h"
+#include "engine/cuda/gpu_ranks.h"
 #include "engine/generators/opened_model.h"
 #include "engine/ops/memory.h"
 #include "engine/parallel/launch.h"
+#include "engine/parallel/nccl.h"
 #include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
 #include "engine/scheduler.h"
@@ -32,6 +34,26 @@ constexpr std::int64_t kDefaultBatch = 64;  // sequences at once
 constexpr std::int64_t kMostKvBytes = std::int64_t{4} << 30;
 constexpr std::int64_t kReserveBytes = std::int64_t{300} << 20;
 
+/// The smallest of what the processes say, on all of them.
+std::int64_t least_of(ProcessGroup* group, std::int64_t own) {
+  if (group == nullptr) return own;
+  std::int64_t least = own;
+  for (const std::string& one : group->gather(std::to_string(own))) {
+    least = std::min(least, parse_int(one).value_or(least));
+  }
+  return parse_int(group->broadcast(std::to_string(least))).value_or(least);
+}
+
+/// The sum of what the processes say, on rank 0.
+std::int64_t sum_of(ProcessGroup* group, std::int64_t own) {
+  if (group == nullptr) return own;
+  std::int64_t sum = 0;
+  for (const std::string& one : group->gather(std::to_string(own))) {
+    sum += parse_int(one).value_or(0);
+  }
+  return sum;
+}
+
 /// For all ranks of the model. Each process has its share of what its host has free, and the one
 /// with the least decides for all, which plan the same.
 std::int64_t memory_for_model(const EngineOptions& options) {
@@ -40,10 +62,7 @@ std::int64_t memory_for_model(const EngineOptions& options) {
   ProcessGroup& group = *options.processes;
   constexpr std::int64_t kMost = std::int64_t{1} << 52;
   const std::int64_t own = std::min(kMost, available_memory()) / group.local_size();
-  const std::vector<std::string> all = group.gather(std::to_string(own));
-  std::int64_t least = own;
-  for (const std::string& one : all) least = std::min(least, parse_int(one).value_or(least));
-  return parse_int(group.broadcast(std::to_string(least))).value_or(least) * group.size();
+  return least_of(&group, own) * group.size();
 }
 
 RowSums sums_of(const EngineOptions& options) {
@@ -135,27 +154,94 @@ Backend cpu_backend(const OpenedModel& opened, const WeightSource& source,
   return out;
 }
 
-Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
-                     const PrecisionSetting& setting, const EngineOptions& options, int threads) {
-  if (options.tp != 1) throw_input("--tp {}: with --device cuda only 1 is built yet", options.tp);
-  if (options.processes != nullptr) {
-    throw_input("{} processes: with --device cuda only 1 is built yet", options.processes->size());
+/// Where a model's ranks are on this machine's GPUs.
+struct GpuPlacement {
+  int first = 0;  // device
+  int gpus = 1;   // from there on, one for each rank here; 1 with virtual ranks
+  bool virtual_ranks = false;
+};
+
+int gpu_count() { return static_cast<int>(gpu_report().devices.size()); }
+
+/// A launcher shows each process its own GPUs only.
+bool own_gpus_only() { return std::getenv("CUDA_VISIBLE_DEVICES") != nullptr; }
+
+/// ASSAY_CUDA_VIRTUAL_RANKS=1 puts all ranks on one GPU, to try them without several.
+GpuPlacement place_ranks(const EngineOptions& options) {
+  const char* all_on_one = std::getenv("ASSAY_CUDA_VIRTUAL_RANKS");
+  GpuPlacement out;
+  const int processes = options.processes == nullptr ? 1 : options.processes->size();
+  if (options.tp % processes != 0) {
+    throw_input("--tp {}: {} processes cannot hold equally many ranks", options.tp, processes);
   }
-  const auto devices = static_cast<int>(gpu_report().devices.size());
-  if (devices > 0 && options.replica >= devices) {
+  out.virtual_ranks =
+      options.tp > 1 && processes == 1 && all_on_one != nullptr && std::string(all_on_one) == "1";
+  out.gpus = out.virtual_ranks ? 1 : options.tp / processes;
+  const int nth = options.processes == nullptr ? options.replica : options.processes->local_rank();
+  out.first = nth * out.gpus;
+  const int devices = gpu_count();
+  if (options.processes != nullptr && devices == out.gpus && own_gpus_only()) out.first = 0;
+  if (devices == 0 || out.first + out.gpus <= devices) return out;  // 0: said where it is used
+  if (options.replica > 0) {
     throw_input("--dp: copy {} of the model has no GPU, there are {}", options.replica + 1,
                 devices);
   }
+  throw_input(
+      "--tp {}: {} GPUs are needed here, there are {}; a smaller --tp, more processes on other "
+      "nodes, or --device cpu would do",
+      options.tp, out.first + out.gpus, devices);
+}
+
+CudaOptions cuda_options(const EngineOptions& options, const GpuPlacement& place) {
   CudaOptions cuda{
-      .device = options.replica, .max_batch = options.max_batch, .context = options.max_context};
+      .device = place.first, .max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
   if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
   }
+  cuda.ranks = options.tp;
+  cuda.ranks_here = place.virtual_ranks ? options.tp : 1;
+  cuda.first_rank = options.processes == nullptr ? 0 : options.processes->rank() * place.gpus;
+  cuda.sums = sums_of(options);
+  const char* exchange = std::getenv("ASSAY_CUDA_EXCHANGE");
+  cuda.peer_sums = exchange != nullptr && std::string(exchange) == "peer";
+  return cuda;
+}
+
+/// The plan that fits every GPU of every process.
+CudaPlan plan_ranks(const OpenedModel& opened, const WeightSource& source,
+                    const PrecisionSetting& setting, const EngineOptions& options,
+                    const CudaOptions& cuda, int gpus) {
   const KvType kv = find_kv_type(options.kv);
-  const CudaPlan plan = plan_cuda(opened.config, source, setting, kv, cuda);
-  auto executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  CudaPlan least;
+  for (int g = 0; g < gpus; ++g) {
+    CudaOptions own = cuda;
+    own.device += g;
+    own.first_rank += g;
+    const CudaPlan plan = plan_cuda(opened.config, source, setting, kv, own);
+    if (g == 0 || plan.pages < least.pages) least = plan;
+  }
+  least.pages = least_of(options.processes, least.pages);
+  least.context = least_of(options.processes, least.context);
+  return least;
+}
+
+Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
+                     const PrecisionSetting& setting, const EngineOptions& options, int threads) {
+  const GpuPlacement place = place_ranks(options);
+  CudaOptions cuda = cuda_options(options, place);
+  const KvType kv = find_kv_type(options.kv);
+  const CudaPlan plan = plan_ranks(opened, source, setting, options, cuda, place.gpus);
+  std::unique_ptr<CudaExecutor> executor;
+  if (options.tp > 1 && !place.virtual_ranks) {
+    const bool leads = options.processes == nullptr || options.processes->rank() == 0;
+    if (leads) cuda.nccl_id = nccl_unique_id();
+    if (options.processes != nullptr) cuda.nccl_id = options.processes->broadcast(cuda.nccl_id);
+    executor = make_gpu_ranks(opened.config, source, setting, kv, cuda, plan, place.gpus, threads);
+  } else {
+    executor = make_cuda_executor(opened.config, source, setting, kv, cuda, plan, threads);
+  }
   const CudaDescription description = executor->description();
   Backend out;
   out.limits = {.context = plan.context, .batch = plan.max_batch, .pages = plan.pages};
@@ -163,17 +249,23 @@ Backend cuda_backend(const OpenedModel& opened, const WeightSource& source,
   out.info.device = "cuda";
   out.info.arithmetic = description.arithmetic;
   out.info.detail.set("gpu", description.device);
+  if (place.virtual_ranks) out.info.detail.set("virtual_ranks", true);
   out.executor = std::move(executor);
   return out;
 }
 
+/// All processes of a model decide alike.
 bool wants_cuda(const EngineOptions& options) {
   if (options.device == "cuda") return true;
   if (options.device == "cpu") return false;
   if (options.device != "auto") {
     throw_input("--device {}: known are cpu, cuda and auto", escaped(options.device));
   }
-  return options.tp == 1 && cuda_usable();
+  const ProcessGroup* group = options.processes;
+  const int here = group == nullptr ? options.tp : options.tp / group->size();
+  const int sharing = group == nullptr || own_gpus_only() ? 1 : group->local_size();
+  const bool usable = cuda_usable() && gpu_count() >= here * sharing;
+  return least_of(options.processes, usable ? 1 : 0) == 1;
 }
 
 Backend make_backend(const OpenedModel& opened, const EngineOptions& options, int threads) {
@@ -182,6 +274,7 @@ Backend make_backend(const OpenedModel& opened, const EngineOptions& options, in
   const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
   Backend backend = make(opened, weights.source(), setting, options, threads);
   backend.info.setting = setting.name;
+  backend.info.weight_bytes = sum_of(options.processes, backend.info.weight_bytes);
   backend.info.arithmetic += weights.id();
   backend.info.detail.set("kv_scales", weights.kv_scales());
   if (opened.checkpoint) opened.checkpoint->check_unchanged();

@@ -129,12 +129,7 @@ class Replica {
 class Replicas : public Generator {
  public:
   explicit Replicas(const EngineOptions& options) {
-    const int threads = options.threads > 0 ? options.threads : usable_cores();
-    EngineOptions own = options;
-    own.dp = 1;
-    own.threads = std::max(1, threads / options.dp);
-    own.memory_bytes = available_memory() / options.dp;
-    for (own.replica = 0; own.replica < options.dp; ++own.replica) {
+    for (const EngineOptions& own : replica_options(options)) {
       replicas_.push_back(std::make_unique<Replica>(own));
     }
     for (auto& replica : replicas_) info_ = replica->wait().info();
@@ -164,6 +159,17 @@ class Replicas : public Generator {
 };
 
 }  // namespace
+
+std::vector<EngineOptions> replica_options(const EngineOptions& options) {
+  const int threads = options.threads > 0 ? options.threads : usable_cores();
+  EngineOptions own = options;
+  own.dp = 1;
+  own.threads = std::max(1, threads / options.dp);
+  own.memory_bytes = available_memory() / options.dp;
+  std::vector<EngineOptions> out;
+  for (own.replica = 0; own.replica < options.dp; ++own.replica) out.push_back(own);
+  return out;
+}
 
 std::unique_ptr<Generator> make_replicas(const EngineOptions& options) {
   return std::make_unique<Replicas>(options);

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/generator.h"
+#include "engine/session.h"
 
 namespace assay::engine {
 
@@ -12,5 +14,15 @@ namespace assay::engine {
 /// has its own. Which copy answers a request never changes the answer.
 /// Throws: as make_local_generator, and Error(kInput) for fewer GPUs than copies.
 std::unique_ptr<Generator> make_replicas(const EngineOptions& options);
+
+/// Copies behind one session: a request goes to the one with the fewest in flight. A copy that is
+/// lost fails what it has and gets no more; the session is lost with the last.
+std::unique_ptr<Session> make_replica_session(const EngineOptions& options);
+
+/// Sessions as one. For tests: the copies may be anything.
+std::unique_ptr<Session> join_sessions(std::vector<std::unique_ptr<Session>> copies);
+
+/// The options of each copy: its share of threads and memory, its number.
+std::vector<EngineOptions> replica_options(const EngineOptions& options);
 
 }  // namespace assay::engine

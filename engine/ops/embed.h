@@ -20,4 +20,19 @@ struct EmbedArgs {
 /// Enqueues on `stream`: out[r] = table[ids[r]].
 void embed_cuda(CudaStream stream, const EmbedArgs& args);
 
+/// Where ranks have parts of the vocabulary. Device memory.
+struct EmbedPartArgs {
+  float* out = nullptr;          // [rows, cols]
+  const TokenId* ids = nullptr;  // [rows]
+  const bf16* table = nullptr;   // [count, ld]
+  int first = 0;                 // id of the table's first row
+  int count = 0;
+  int rows = 0;
+  int cols = 0;
+  int ld = 0;  // >= cols
+};
+
+/// Enqueues on `stream`: out[r] = the token's row, or zeros where another rank has it.
+void embed_part_cuda(CudaStream stream, const EmbedPartArgs& args);
+
 }  // namespace assay::engine

@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kThreads) weight_rows_kernel(const WeightRowsA
   for (int k = thread; k < inputs; k += kThreads) {
     const int shard = k / args.to.shard_k;
     const int inside = k % args.to.shard_k;
-    const int from = shard * args.to.shard_used + inside;
+    const int from = args.first_col + shard * args.to.shard_used + inside;
     const bool used = inside < args.to.shard_used && from < args.cols;
     const float value = used ? in[from] : 0.0F;
     if (quantize) {

@@ -29,8 +29,9 @@ struct WeightRowsArgs {
   int rows = 0;
   int cols = 0;
   DeviceMatrix to;      // its row_scale is written, too
-  int first_row = 0;    // of `in` in its tensor
+  int first_row = 0;    // of `in` among the tensor's rows that the matrix has
   int row_offset = 0;   // of the tensor in the matrix
+  int first_col = 0;    // of the tensor's columns that the matrix has, shards * shard_used of them
   int interleave = -1;  // 0 gate or 1 up of engine/ops/silu_mul.h; -1: rows follow each other
   const float* common = nullptr;  // amax of the whole tensor, for one scale; null: a scale a row
 };

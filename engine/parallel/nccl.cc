@@ -16,7 +16,7 @@ namespace assay::engine {
 namespace {
 
 // The part of NCCL's C interface that is used (NCCL user guide, "Communicators", "Collective
-// communication functions", "Types"; unchanged since version 2.4).
+// communication functions", "Point to point", "Types"; unchanged since version 2.7).
 using NcclResult = int;  // 0 is success, 7 is "in progress"
 constexpr NcclResult kSuccess = 0;
 constexpr NcclResult kInProgress = 7;
@@ -39,6 +39,10 @@ struct Library {
   NcclResult (*all_reduce)(const void*, void*, std::size_t, int type, int op, NcclComm,
                            CUstream_st*);
   NcclResult (*all_gather)(const void*, void*, std::size_t, int type, NcclComm, CUstream_st*);
+  NcclResult (*send)(const void*, std::size_t, int type, int peer, NcclComm, CUstream_st*);
+  NcclResult (*receive)(void*, std::size_t, int type, int peer, NcclComm, CUstream_st*);
+  NcclResult (*group_start)();
+  NcclResult (*group_end)();
   std::string problem;  // "" when everything was found
 };
 
@@ -104,6 +108,10 @@ Library load() {
   find(handle, "ncclGetErrorString", out.error_string, out.problem);
   find(handle, "ncclAllReduce", out.all_reduce, out.problem);
   find(handle, "ncclAllGather", out.all_gather, out.problem);
+  find(handle, "ncclSend", out.send, out.problem);
+  find(handle, "ncclRecv", out.receive, out.problem);
+  find(handle, "ncclGroupStart", out.group_start, out.problem);
+  find(handle, "ncclGroupEnd", out.group_end, out.problem);
   return out;
 }
 
@@ -182,6 +190,22 @@ void NcclCommunicator::all_gather(CUstream_st* stream, const float* part, std::i
   check_result(library().all_gather(part, all, static_cast<std::size_t>(count), kFloat32,
                                     state_->comm, stream),
                "gathering from all ranks");
+}
+
+void NcclCommunicator::all_to_all(CUstream_st* stream, const float* parts, std::int64_t count,
+                                  float* all) {
+  const Library& nccl = library();
+  const auto size = static_cast<std::size_t>(count);
+  check_result(nccl.group_start(), "start of an exchange");
+  NcclResult result = kSuccess;
+  for (int peer = 0; peer < state_->size && result == kSuccess; ++peer) {
+    result = nccl.send(parts + peer * count, size, kFloat32, peer, state_->comm, stream);
+    if (result != kSuccess) break;
+    result = nccl.receive(all + peer * count, size, kFloat32, peer, state_->comm, stream);
+  }
+  const NcclResult ended = nccl.group_end();
+  check_result(result, "exchange between all ranks");
+  check_result(ended, "exchange between all ranks");
 }
 
 void NcclCommunicator::check() const {

@@ -42,10 +42,13 @@ class NcclCommunicator {
   /// data[i] becomes the sum over ranks in an order that NCCL chooses by size, topology and number
   /// of ranks: the same on every rank, but not the bits of another number of ranks.
   void all_reduce_sum(CUstream_st* stream, float* data, std::int64_t count);
-  /// `count` floats of each rank, in rank order: all [size, count]. Moves bits and adds nothing:
-  /// folded in a fixed order afterwards (the parts of rms_norm), it is the sum that does not depend
-  /// on the number of ranks.
+  /// `count` floats of each rank, in rank order: all [size, count]; `part` may be the rank's place
+  /// in `all`. Moves bits and adds nothing: folded in a fixed order afterwards, it is the sum that
+  /// does not depend on the number of ranks.
   void all_gather(CUstream_st* stream, const float* part, std::int64_t count, float* all);
+  /// parts [size, count] of each rank: part p goes to rank p. all [size, count] has, in rank order,
+  /// what the others had for this rank. REQUIRES: no overlap.
+  void all_to_all(CUstream_st* stream, const float* parts, std::int64_t count, float* all);
   /// Throws when a rank was lost since: enqueued work then never ends by itself.
   void check() const;
   /// Ends what is enqueued, here; the other ranks notice by their own watchdog.

@@ -86,4 +86,13 @@ WeightSlice weight_slice(const ModelConfig& config, const Partition& p, WeightKi
   return {};
 }
 
+ModelConfig rank_shape(const ModelConfig& config, const Partition& p) {
+  ModelConfig out = config;
+  out.heads = p.heads.size();
+  out.kv_heads = p.kv_heads.size();
+  out.intermediate = p.features.size();
+  out.vocab = divide_up(config.vocab, p.size);
+  return out;
+}
+
 }  // namespace assay::engine

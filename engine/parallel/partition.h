@@ -54,4 +54,8 @@ struct WeightSlice {
 
 WeightSlice weight_slice(const ModelConfig& config, const Partition& partition, WeightKind kind);
 
+/// The model's configuration with the heads, features and rows of the vocabulary that a rank holds,
+/// padding included: every rank has equally many features and rows of the vocabulary.
+ModelConfig rank_shape(const ModelConfig& config, const Partition& partition);
+
 }  // namespace assay::engine

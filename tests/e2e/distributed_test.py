@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 ASSAY, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
@@ -376,6 +377,38 @@ class Replicas(Job):
             db = f"dp{number}.db"
             assay(*self.run_arguments(suite, db, *options))
             self.assertEqual(self.exports(db), whole, options)
+
+    def answer(self, ranks, *more):
+        """What a server of these processes says; then all are told to stop."""
+        processes = start(ranks, ["serve", "--model", MINI / "model", "--device", "cpu", "--threads", 1, "--port", 0, *more])
+        try:
+            url = processes[0].stdout.readline().strip()
+            body = {"prompt": ["Tom has 3 apples.", "Q: 2 + 3?", "One"], "max_tokens": 8, "temperature": 0, "logprobs": 2}
+            request = urllib.request.Request(f"{url}/completions", json.dumps(body).encode(),
+                                             {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+                choices = json.load(reply)["choices"]
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            results = finish(processes)
+        self.assertEqual([code for code, _, _ in results], [143] * len(ranks), results)
+        return choices
+
+    def test_a_server_of_copies_or_processes_answers_as_one(self):
+        one = self.answer([{}])
+        self.assertEqual(len(one), 3)
+        self.assertEqual(self.answer([{}], "--dp", 2), one)
+        self.assertEqual(self.answer(torchrun(2)), one)
+
+    def test_benchmarks_of_copies_and_processes(self):
+        arguments = ["bench", "throughput", "--model", MINI / "model", "--device", "cpu", "--threads", 1, "--input", 16,
+                     "--output", 4, "--requests", 4, "--reps", 1, "--warm-up", 0, "--allowed-noise", 1000, "--json", "--db",
+                     self.path / "bench.db"]
+        for ranks, more in (([{}], ["--dp", 2]), (torchrun(2), [])):
+            results = finish(start(ranks, arguments + more))
+            self.assertEqual([code for code, _, _ in results], [0] * len(ranks), results)
+            self.assertTrue(json.loads(results[0][1].splitlines()[0]))
 
     def test_replicas_and_processes_do_not_mix(self):
         results = finish(start(torchrun(2), self.run_arguments(self.suite(), "mixed.db", "--dp", 2)))

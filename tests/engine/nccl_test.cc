@@ -47,6 +47,12 @@ TEST(Nccl, SumsAndGathersOverRanks) {
       std::vector<float> all(static_cast<std::size_t>(size));
       communicator.all_gather(nullptr, &own, 1, all.data());
       for (int r = 0; r < size; ++r) EXPECT_EQ(all[static_cast<std::size_t>(r)], r);
+      std::vector<float> parts;
+      for (int p = 0; p < size; ++p) parts.push_back(own * 10 + static_cast<float>(p));
+      communicator.all_to_all(nullptr, parts.data(), 1, all.data());
+      for (int r = 0; r < size; ++r) {
+        EXPECT_EQ(all[static_cast<std::size_t>(r)], static_cast<float>(r) * 10 + own);
+      }
       communicator.check();
     });
   }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/generators/replicas.h"
 #include "engine/prompt_encoder.h"
 #include "tests/support/shared_data.h"
 
@@ -216,6 +217,91 @@ TEST(Session, KnowsItsTokenizerAndRefusesRecordings) {
   ASSERT_NE(session->encoder(), nullptr);
   EXPECT_FALSE(session->encoder()->tokenizer().encode("abc", false).empty());
   EXPECT_NE(test::error_message([] { make_session({.model = "replay:x.jsonl"}); }).find("speed"),
+            std::string::npos);
+}
+
+/// A copy whose requests end when the test says so, on the test's thread.
+class HandMadeCopy : public Session {
+ public:
+  [[nodiscard]] const ModelInfo& info() const override { return info_; }
+  RequestHandle submit(Request request, std::shared_ptr<Listener> listener) override {
+    taken.push_back({std::move(request.id), std::move(listener)});
+    return taken.size();
+  }
+  void cancel(RequestHandle handle) override { cancelled.push_back(handle); }
+  [[nodiscard]] std::string lost() const override { return reason; }
+  void end(std::size_t index) { taken.at(index).listener->on_done({}); }
+
+  struct Taken {
+    std::string id;
+    std::shared_ptr<Listener> listener;
+  };
+  std::vector<Taken> taken;
+  std::vector<RequestHandle> cancelled;
+  std::string reason;
+
+ private:
+  ModelInfo info_{.weight_bytes = 5};
+};
+
+TEST(Copies, ARequestGoesToTheOneWithTheFewestInFlight) {
+  class Ignoring : public Listener {
+    void on_delta(const Delta&) override {}
+    void on_done(Completion) override {}
+  };
+  std::vector<std::unique_ptr<Session>> copies;
+  std::vector<HandMadeCopy*> made;
+  for (int c = 0; c < 2; ++c) {
+    auto copy = std::make_unique<HandMadeCopy>();
+    made.push_back(copy.get());
+    copies.push_back(std::move(copy));
+  }
+  const auto session = join_sessions(std::move(copies));
+  EXPECT_EQ(session->info().weight_bytes, 10);
+  const auto submit = [&](const char* id) {
+    Request request;
+    request.id = id;
+    return session->submit(std::move(request), std::make_shared<Ignoring>());
+  };
+  const auto a = submit("a");  // to copy 0
+  const auto b = submit("b");  // to copy 1
+  EXPECT_NE(a, b);
+  made[1]->end(0);
+  submit("c");         // to copy 1, which has none
+  submit("d");         // to copy 0: one each
+  session->cancel(b);  // done already
+  EXPECT_TRUE(made[1]->cancelled.empty());
+  session->cancel(a);
+  EXPECT_EQ(made[0]->cancelled, std::vector<RequestHandle>{1});
+  made[1]->reason = "gone";
+  EXPECT_EQ(session->lost(), "");
+  submit("e");  // never to a lost one
+  ASSERT_EQ(made[0]->taken.size(), 3U);
+  EXPECT_EQ(made[0]->taken[1].id, "d");
+  EXPECT_EQ(made[0]->taken[2].id, "e");
+  ASSERT_EQ(made[1]->taken.size(), 2U);
+  EXPECT_EQ(made[1]->taken[1].id, "c");
+  made[0]->reason = "gone, too";
+  EXPECT_EQ(session->lost(), "gone, too");
+}
+
+TEST(Copies, GiveTheBitsOfOneModel) {
+  const std::vector<Request> requests = mixed_requests();
+  const std::vector<std::string> expected = through_generator(requests, 8);
+  EngineOptions options = mini(4);
+  options.dp = 3;
+  const auto session = make_session(options);
+  Board board(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    session->submit(requests[i], std::make_shared<Pin>(board, i));
+  }
+  board.wait_for(requests.size());
+  EXPECT_EQ(board.done, expected);
+}
+
+TEST(Copies, ServersAndProcessesAreNotCopied) {
+  EngineOptions options{.model = "http://127.0.0.1:1/v1", .dp = 2};
+  EXPECT_NE(test::error_message([&] { make_session(options); }).find("several addresses"),
             std::string::npos);
 }
 

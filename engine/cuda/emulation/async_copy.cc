@@ -23,7 +23,7 @@ struct Pending {
 
 /// Of the calling thread. What an earlier block left over is forgotten, as on the device.
 Pending& pending() {
-  static std::vector<Pending> all(1024);
+  thread_local std::vector<Pending> all(1024);
   Pending& mine = all[emulation::here().rank];
   if (mine.block != emulation::threads_run()) {
     mine = Pending{};

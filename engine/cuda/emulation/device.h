@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "engine/cuda/emulation/grid.h"
@@ -115,6 +116,16 @@ inline void let_next_start() {}
 inline std::byte* shared_memory() { return emulation::here().shared; }
 
 // ---- engine/cuda/device.cuh has the device's ----------------------------------------------------
+
+// Other GPUs are other threads of the host.
+inline void store_release_system(unsigned* to, unsigned value) {
+  __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+inline unsigned load_acquire_system(const unsigned* from) {
+  std::this_thread::yield();
+  return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+inline float load_from_peer(const float* from) { return *from; }
 
 inline float exp2_approximate(float x) {
   return static_cast<float>(std::exp2(static_cast<double>(x)));

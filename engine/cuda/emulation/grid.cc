@@ -121,8 +121,9 @@ class BlockRun {
   std::exception_ptr error_;
 };
 
-BlockRun* running = nullptr;
-std::uint64_t total_threads = 0;
+// Each thread of the host is a device of its own.
+thread_local BlockRun* running = nullptr;
+thread_local std::uint64_t total_threads = 0;
 
 void BlockRun::enter() {
   BlockRun& block = *running;
@@ -168,7 +169,7 @@ void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, unsigned clus
   ASSAY_CHECK(cluster > 0 && grid.x % cluster == 0, "blocks of an emulated cluster");
   const FlushSubnormals flush;
   // Kept between launches: most of a launch's time would go into zeroing them.
-  static std::vector<std::byte> stacks;
+  thread_local std::vector<std::byte> stacks;
   const std::size_t stack_bytes = std::size_t{threads} * cluster * kStackBytes;
   if (stacks.size() < stack_bytes) stacks.resize(stack_bytes);
   const std::size_t step = (shared_bytes + 1023) / 1024 * 1024;

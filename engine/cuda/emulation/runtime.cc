@@ -2,6 +2,7 @@
 // enqueued.
 #include "engine/cuda/runtime.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kDeviceBytes = std::int64_t{1} << 30;
 constexpr std::size_t kAlignment = 1024;
-std::int64_t used_bytes = 0;
+std::atomic<std::int64_t> used_bytes{0};  // of the devices of all threads
 
 /// Fresh memory holds NaNs in every format, as memory of an earlier program might.
 std::byte* allocate(std::size_t bytes) {
@@ -51,6 +52,8 @@ DeviceLimits use_device(int /*index*/) {
           .memory_bytes = kDeviceBytes,
           .free_bytes = free_device_bytes()};
 }
+void select_device(int /*index*/) {}
+bool enable_peer_access(int /*other*/) { return true; }
 std::int64_t free_device_bytes() { return kDeviceBytes - used_bytes; }
 
 DeviceBuffer::DeviceBuffer(std::size_t bytes, const char* what) : size_(bytes) {
