@@ -105,8 +105,8 @@ void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep
 
 /// One repetition at a rate, kept among the cases that are stored: whether it was carried, or
 /// nothing where that was not seen.
-std::optional<bool> probe(const ServeArguments& a, const BenchModel& model, suites::ServeOptions options,
-           double rate, suites::Measured& all) {
+std::optional<bool> probe(const ServeArguments& a, const BenchModel& model,
+                          suites::ServeOptions options, double rate, suites::Measured& all) {
   options.rates = {rate};
   suites::MeasureOptions measuring = measure_options(a, model.remote());
   measuring.reps = 1;
