@@ -76,6 +76,7 @@ Json google_context(const store::RunRecord& run, const std::vector<store::BenchC
 
 /// Every program, watched; a noisy program marks all its repetitions.
 suites::Measured run_programs(const KernelArguments& a) {
+  const suites::InterruptibleWork work;  // finished programs are stored
   suites::Measured out;
   suites::Telemetry telemetry;
   const suites::NoiseLimits limits = measure_options(a, false).noise;
@@ -117,9 +118,6 @@ ExitCode kernels(KernelArguments a) {
     if (skipped) log_info("{}: skipped: {}", bench.name, escaped(reason));
     return skipped;
   });
-  for (const engine::Roofline& bound : bounds) {
-    measured.cases.insert(measured.cases.begin(), suites::roofline_case(bound));
-  }
   suites::BenchRun run;
   run.suite = "bench kernels";
   run.definition = Json::Object{{"filter", a.programs.filter}};
@@ -129,11 +127,21 @@ ExitCode kernels(KernelArguments a) {
   run.branch = a.branch;
   run.revision = a.revision;
   run.build = build_record();
+  if (measured.interrupted && measured.cases.empty()) {
+    throw Error(suites::interrupt_kind(), "nothing was measured");
+  }
+  for (const engine::Roofline& bound : bounds) {
+    measured.cases.insert(measured.cases.begin(), suites::roofline_case(bound));
+  }
   if (a.format != "json") return finish_bench(a, run, std::move(measured));
   store::Store store = store::Store::open(store_path(a.db, true), store::OpenMode::kCreate);
   const store::RunRecord stored = store.load_run(suites::store_bench(store, run, measured));
   const Json context = google_context(stored, measured.cases);
   fmt::print("{}\n", suites::google_json(measured.cases, context).dump_pretty());
+  if (measured.interrupted) {
+    throw Error(suites::interrupt_kind(),
+                fmt::format("interrupted; what was finished is stored as run {}", stored.name));
+  }
   return ExitCode::kOk;
 }
 

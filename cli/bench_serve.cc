@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -101,16 +102,24 @@ void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep
   out.flush();
 }
 
-/// One repetition at a rate, kept among the cases that are stored.
-bool probe(const ServeArguments& a, const BenchModel& model, suites::ServeOptions options,
-           double rate, suites::Measured& all) {
+/// One repetition at a rate, kept among the cases that are stored: whether it was carried, or
+/// nothing where that was not seen.
+std::optional<bool> probe(const ServeArguments& a, const BenchModel& model,
+                          suites::ServeOptions options, double rate, suites::Measured& all) {
   options.rates = {rate};
   suites::MeasureOptions measuring = measure_options(a, model.remote());
   measuring.reps = 1;
   suites::Measured one =
       suites::measure_cases(suites::serve_cases(model.target(), options), measuring);
-  if (one.cases.empty()) return false;
+  if (one.cases.empty()) return std::nullopt;
   const store::BenchRepRecord& rep = one.cases.front().reps.front();
+  if (rep.values.empty()) {
+    all.remarks.push_back(
+        fmt::format("at {:.4g} requests/s none arrives in the measured window: the search for the "
+                    "highest rate ends here; take a longer --duration",
+                    rate));
+    return std::nullopt;
+  }
   const bool accepted =
       suites::carried({.values = rep.values, .detail = rep.detail}, options, rate);
   log_info("{:.4g} requests/s: {}", rate, accepted ? "carried" : "too much");
@@ -126,23 +135,31 @@ suites::Measured sweep(const ServeArguments& a, const BenchModel& model,
   if (options.arrivals == suites::Arrivals::kClosed) {
     throw_input("--sweep raises the rate of an open loop; give several --concurrency instead");
   }
+  const suites::InterruptibleWork work;  // between two rates too
   const double start = options.rates.empty() ? 1 : options.rates.front();
   suites::Measured probes;
+  bool complete = true;
   const double peak = suites::peak_rate(start, a.resolution, [&](double rate) {
-    return !suites::interrupted() && probe(a, model, options, rate, probes);
+    if (!complete) return false;
+    const std::optional<bool> carried = probe(a, model, options, rate, probes);
+    complete = carried.has_value() && !suites::interrupted();
+    return carried.value_or(false);
   });
   suites::Measured out;
-  if (peak > 0 && !suites::interrupted()) {
+  if (peak > 0 && complete) {
     options.rates = {peak};
     out = suites::measure_cases(suites::serve_cases(model.target(), options),
                                 measure_options(a, model.remote()));
   }
-  store::BenchRepRecord found;
-  found.values.emplace_back("peak_rate_per_s", peak);
-  store::BenchCaseRecord summary{.name = "serve/sweep", .kind = "serve"};
-  summary.params = suites::lengths_json(options.lengths);
-  summary.reps.push_back(std::move(found));
-  out.cases.push_back(std::move(summary));
+  // A search that was cut short has found no peak.
+  if (complete) {
+    store::BenchRepRecord found;
+    found.values.emplace_back("peak_rate_per_s", peak);
+    store::BenchCaseRecord summary{.name = "serve/sweep", .kind = "serve"};
+    summary.params = suites::lengths_json(options.lengths);
+    summary.reps.push_back(std::move(found));
+    out.cases.push_back(std::move(summary));
+  }
   for (store::BenchCaseRecord& bench : probes.cases) {
     bench.name = bench.name.replace(0, std::string("serve").size(), "serve/sweep");
     out.cases.push_back(std::move(bench));

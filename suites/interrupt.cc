@@ -9,9 +9,8 @@ namespace assay::suites {
 namespace {
 
 std::atomic<int> received{0};
-std::atomic<bool> working{false};
-static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
-              "used in a signal handler");
+std::atomic<int> working{0};
+static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
 
 [[noreturn]] void end_at_once(int signal) {
   constexpr char kMessage[] =
@@ -25,7 +24,7 @@ static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_alw
 void on_signal(int signal) {
   int none = 0;
   const bool first = received.compare_exchange_strong(none, signal);
-  if (!first || !working.load()) end_at_once(signal);
+  if (!first || working.load() == 0) end_at_once(signal);
 }
 
 }  // namespace
@@ -40,8 +39,8 @@ void install_interrupt_handlers() {
   ::signal(SIGXFSZ, SIG_IGN);
 }
 
-InterruptibleWork::InterruptibleWork() { working = true; }
-InterruptibleWork::~InterruptibleWork() { working = false; }
+InterruptibleWork::InterruptibleWork() { ++working; }
+InterruptibleWork::~InterruptibleWork() { --working; }
 
 bool interrupted() { return received.load() != 0; }
 

@@ -11,7 +11,7 @@ namespace assay::suites {
 /// files is an error of the call that meets it.
 void install_interrupt_handlers();
 
-/// While one exists, there is work that a first signal lets finish. Not nested.
+/// While one exists, there is work that a first signal lets finish. One may stand within another.
 class InterruptibleWork {
  public:
   InterruptibleWork();

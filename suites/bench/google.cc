@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "suites/interrupt.h"
 
 extern char** environ;
 
@@ -101,12 +105,33 @@ const engine::Roofline* roofline_for(const std::string& name,
   return nullptr;
 }
 
-/// Waits for a child; throws unless it ended well.
-void wait_for(pid_t child, const fs::path& program) {
+/// Until the child has ended or a signal asks to stop, whichever is first.
+void wait_for_end(pid_t child) {
+  constexpr int kLookMs = 200;  // a signal may come between the question and the wait
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  pollfd end{.fd = handle, .events = POLLIN, .revents = 0};
+  while (!interrupted()) {
+    if (::poll(&end, 1, kLookMs) > 0) break;
+    siginfo_t seen{};  // a kernel without pidfd: the wait is a sleep
+    if (handle < 0 &&
+        (::waitid(P_PID, static_cast<id_t>(child), &seen, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         seen.si_pid != 0)) {
+      break;
+    }
+  }
+  if (handle >= 0) ::close(handle);
+}
+
+/// Waits for a child, which is ended when a signal asks to stop. False when it was, or when that
+/// signal ended it too, as from a terminal; throws unless it ended well otherwise.
+bool wait_for(pid_t child, const fs::path& program) {
+  wait_for_end(child);
+  if (interrupted()) ::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+  if (WIFSIGNALED(status) && interrupted()) return false;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
   throw_environment("{}: ended with {} {}", program.string(),
                     WIFSIGNALED(status) ? "signal" : "exit code",
                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -251,8 +276,7 @@ Json run_google(const fs::path& program, const KernelPrograms& options) {
   std::string text;
   try {
     if (failed != 0) throw_environment("{}: cannot be started", program.string());
-    wait_for(child, program);
-    text = read_file(pattern, kMostBytes);
+    if (wait_for(child, program)) text = read_file(pattern, kMostBytes);
   } catch (...) {
     ::unlink(pattern.c_str());
     throw;

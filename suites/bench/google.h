@@ -36,7 +36,8 @@ struct KernelPrograms {
 };
 /// Names, sorted. Throws: Error(kInput) when there are none.
 std::vector<std::filesystem::path> kernel_programs(const std::filesystem::path& folder);
-/// Runs one and returns what it wrote, or null when the filter leaves nothing of it.
+/// Runs one and returns what it wrote, or null when the filter leaves nothing of it or a signal
+/// asks to stop: the program is then ended, and what it had measured is lost.
 /// Throws: Error(kEnvironment) when it fails.
 Json run_google(const std::filesystem::path& program, const KernelPrograms& options);
 

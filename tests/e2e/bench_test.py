@@ -135,6 +135,64 @@ def check_interrupt(db):
     assert process.returncode == 130, (process.returncode, errors)
 
 
+def interrupted(words, ready, group=False):
+    """Runs assay until `ready` is seen on its standard error, sends SIGINT and returns what it printed as cases."""
+    process = subprocess.Popen([ASSAY, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    errors = ""
+    for line in process.stderr:
+        errors += line
+        if ready in line:
+            break
+    time.sleep(0.5)
+    if group:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the programs it runs get it too
+    else:
+        process.send_signal(signal.SIGINT)
+    output, rest = process.communicate(timeout=60)
+    errors += rest
+    assert process.returncode == 130, (process.returncode, errors)
+    assert "what was finished is stored as run" in errors, errors
+    return cases(output)
+
+
+def check_interrupted_sweep(db):
+    """The rates that were finished are stored; a search that was cut short names no peak."""
+    found = interrupted(["bench", "serve", "--model", MODEL, "--rate", 4, "--sweep", "--duration", 2, "--warm-up", 0, "--input",
+                         8, "--output", 2, "--slo-ttft", 60000, "--reps", 1, "--db", db, "--json", "--allowed-noise", 1000], "8 requests/s: ")
+    assert "serve/sweep/poisson/rate:4/in:8/out:2" in found, found
+    assert "serve/sweep/poisson/rate:8/in:8/out:2" in found, found
+    assert "serve/sweep" not in found, found
+    run = found["serve/sweep/poisson/rate:4/in:8/out:2"]["run"]
+    assert "rate:8" in assay("bench", "export", run, "--db", db)
+
+
+PROGRAM = """#!/usr/bin/env python3
+import json, sys, time
+if "slow" in sys.argv[0]:
+    time.sleep(600)
+path = next(w for w in sys.argv if w.startswith("--benchmark_out=")).split("=", 1)[1]
+case = {"name": "BM_quick", "run_name": "BM_quick", "run_type": "iteration", "iterations": 1, "real_time": 2.0,
+        "cpu_time": 2.0, "time_unit": "ns"}
+json.dump({"context": {}, "benchmarks": [case]}, open(path, "w"))
+"""
+
+
+def check_interrupted_kernels(db, folder):
+    """Finished programs are stored, the one that runs is ended, whether the signal reaches it or not."""
+    programs = folder / "programs"
+    programs.mkdir()
+    for name in ("a_quick_kernels", "b_slow_kernels"):
+        (programs / name).write_text(PROGRAM)
+        (programs / name).chmod(0o755)
+    for group in (False, True):
+        found = interrupted(["bench", "kernels", "--programs", programs, "--reps", 1, "--db", db, "--json", "--allowed-noise",
+                             1000], "b_slow_kernels", group)
+        assert "BM_quick" in found and any(name.startswith("roofline/") for name in found), found
+    left = subprocess.run(["pgrep", "-f", str(programs / "b_slow_kernels")], capture_output=True, check=False)
+    assert left.returncode == 1, left.stdout
+
+
 def main():
     os.environ.pop("ASSAY_DB", None)
     with tempfile.TemporaryDirectory() as name:
@@ -148,6 +206,8 @@ def main():
         check_suite(db, folder)
         check_exchange(db, folder, a)
         check_interrupt(db)
+        check_interrupted_sweep(db)
+        check_interrupted_kernels(db, folder)
     print("bench: all good")
 
 
