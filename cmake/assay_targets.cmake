@@ -19,6 +19,14 @@ function(assay_library name)
   add_library(assay::${name} ALIAS ${target})
 endfunction()
 
+# assay_coroutines(SOURCE ..): with sanitizers GCC 12 inlines the operator new of a coroutine's frame in these, and takes
+# its operator delete for a stranger.
+function(assay_coroutines)
+  if(ASSAY_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Wno-mismatched-new-delete)
+  endif()
+endfunction()
+
 # assay_test(name SOURCES .. DEPENDS .. LABELS ..): one GoogleTest program; ctest sees each test case.
 # Tests read ASSAY_SHARED (folder with the real data sets, models and vectors; skipped when missing).
 function(assay_test name)

@@ -1,13 +1,14 @@
 #include "engine/server/request_reader.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 #include <iterator>
 #include <string>
 
 #include "base/text.h"
+#include "engine/http_chunks.h"
 
 namespace assay::engine {
 namespace {
@@ -95,9 +96,20 @@ bool RequestReader::parse_head(boost::beast::flat_buffer& buffer, std::size_t si
 
 asio::awaitable<bool> RequestReader::read_body(asio::ip::tcp::socket& socket,
                                                boost::beast::flat_buffer& buffer) {
-  if (!parser_.is_done()) {
-    const auto [error, bytes] = co_await http::async_read(socket, buffer, parser_, kNoThrow);
-    if (!settle(error)) co_return false;
+  while (!parser_.is_done()) {
+    const std::size_t least = leftover_ ? std::max(leftover_ + 1, kLeastChunkBytes) : 1;
+    if (leftover_ > kMaxHeaderBytes) fault_.emplace(400, "a chunk's head is larger than 64 KiB");
+    if (fault_) co_return false;
+    if (buffer.size() < least) {
+      const auto [error, count] = co_await socket.async_read_some(buffer.prepare(65536), kNoThrow);
+      buffer.commit(count);
+      if (error) co_return false;
+      continue;
+    }
+    boost::system::error_code error;
+    buffer.consume(parser_.put(buffer.cdata(), error));
+    leftover_ = error == http::error::need_more ? buffer.size() : 0;
+    if (error && error != http::error::need_more) co_return settle(error);
   }
   request_.body = std::move(parser_.get().body());
   co_return true;

@@ -65,6 +65,7 @@ class RequestReader {
   HttpRequest request_;
   std::optional<ApiError> fault_;
   bool expects_continue_ = false;
+  std::size_t leftover_ = 0;  // bytes of a chunk's head that the parser could not use yet
 };
 
 }  // namespace assay::engine

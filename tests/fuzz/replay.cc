@@ -1,5 +1,7 @@
 // Runs a fuzz target without libFuzzer: the corpus, the seeds, and seeded mutations of the seeds.
-// usage: <target>_replay COUNT [CORPUS_FOLDER]      COUNT mutations; ASSAY_TEST_SEED: another seed
+// The corpus is a folder of findings, and beside it CORPUS.gz, what libFuzzer kept for its
+// coverage: an input a line, in hexadecimal digits. usage: <target>_replay COUNT [CORPUS] COUNT
+// mutations; ASSAY_TEST_SEED: another seed
 //        <target>_replay --seeds FOLDER             writes the seeds as files, for libFuzzer
 #include <fmt/format.h>
 
@@ -65,6 +67,24 @@ std::string mutated(const std::vector<std::string>& seeds, assay::SplitMix64& ra
   return out;
 }
 
+/// The bytes that pairs of hexadecimal digits stand for.
+std::string from_hex(std::string_view digits) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    const auto value = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    out += static_cast<char>(value(digits[i]) * 16 + value(digits[i + 1]));
+  }
+  return out;
+}
+
+std::vector<std::string> kept_inputs(const std::filesystem::path& file) {
+  std::vector<std::string> out;
+  if (!std::filesystem::exists(file)) return out;
+  const std::string text = assay::read_file_gunzip(file);
+  for (const std::string_view line : assay::split(text, '\n')) out.push_back(from_hex(line));
+  return out;
+}
+
 void write_seeds(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   std::size_t number = 0;
@@ -82,15 +102,20 @@ int main(int argc, char** argv) {
   }
   const auto count = argc > 1 ? assay::parse_int(argv[1]) : std::nullopt;
   if (!count) {
-    fmt::print(stderr, "usage: {} COUNT [CORPUS_FOLDER]\n", argv[0]);
+    fmt::print(stderr, "usage: {} COUNT [CORPUS]\n", argv[0]);
     return 2;
   }
   std::int64_t inputs = 0;
-  if (argc > 2 && std::filesystem::is_directory(argv[2])) {
-    for (const auto& file : std::filesystem::directory_iterator(argv[2])) {
+  const std::string corpus = argc > 2 ? argv[2] : "";
+  if (std::filesystem::is_directory(corpus)) {
+    for (const auto& file : std::filesystem::directory_iterator(corpus)) {
       run(file.path().string(), assay::read_file(file.path()));
       ++inputs;
     }
+  }
+  for (const std::string& input : kept_inputs(corpus + ".gz")) {
+    run(fmt::format("input {} of {}.gz", inputs, corpus), input);
+    ++inputs;
   }
   const std::vector<std::string> seeds = assay::fuzz::seeds();
   for (const std::string& seed : seeds) run("seed", seed);
@@ -100,6 +125,6 @@ int main(int argc, char** argv) {
   for (std::int64_t i = 0; i < *count; ++i) {
     run(fmt::format("mutation {} of seed {}", i, seed), mutated(seeds, random));
   }
-  fmt::print("{} corpus files, {} seeds, {} mutations\n", inputs, seeds.size(), *count);
+  fmt::print("{} inputs of the corpus, {} seeds, {} mutations\n", inputs, seeds.size(), *count);
   return 0;
 }

@@ -89,6 +89,7 @@ class ScriptedConnection : public ScriptedExchange {
     if (closed_.exchange(true)) return;
     boost::system::error_code ignored;
     if (reset) {
+      const std::lock_guard guard(ending_);
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       socket_.close(ignored);
       return;
@@ -99,6 +100,7 @@ class ScriptedConnection : public ScriptedExchange {
   /// From another thread: whatever it waits for ends.
   void kill() {
     closed_ = true;
+    const std::lock_guard guard(ending_);
     ::shutdown(socket_.native_handle(), SHUT_RDWR);
   }
 
@@ -165,6 +167,7 @@ class ScriptedConnection : public ScriptedExchange {
   std::string buffer_;
   ScriptedRequest request_;
   std::atomic<bool> closed_{false};
+  std::mutex ending_;  // the socket is closed, or another thread ends what it waits for
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "engine/generators/http/fault.h"
 #include "engine/generators/http/retry.h"
+#include "engine/http_chunks.h"
 
 namespace assay::engine {
 
@@ -22,6 +23,7 @@ AnswerReader::AnswerReader(std::size_t max_body, ReplySink& sink)
 bool AnswerReader::take(std::string_view bytes, std::int64_t at_ns) {
   if (!pending_.empty()) {
     pending_ += bytes;
+    if (parser_->is_header_done() && pending_.size() < kLeastChunkBytes) return false;
     bytes = pending_;
   }
   while (!parser_->is_done() && !bytes.empty()) {
@@ -29,7 +31,13 @@ bool AnswerReader::take(std::string_view bytes, std::int64_t at_ns) {
     bytes.remove_prefix(parser_->put(asio::buffer(bytes), error));
     if (parser_->is_header_done() && !head_given_) give_head();
     give_body(at_ns);
-    if (error == http::error::need_more) break;
+    if (error == http::error::need_more) {
+      if (parser_->is_header_done() && bytes.size() > kMaxHeadBytes) {
+        throw Fault(FaultKind::kMalformed,
+                    fmt::format("the head of a chunk has more than {} bytes", kMaxHeadBytes));
+      }
+      break;
+    }
     if (error) refuse(error);
     if (parser_->is_done() && informational()) restart();
   }

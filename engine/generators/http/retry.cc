@@ -14,7 +14,8 @@ using std::chrono::milliseconds;
 constexpr double kLongestSeconds = 1e9;  // beyond it a wait is nonsense
 
 /// "Wed, 21 Oct 2015 07:28:00 GMT", the one form that servers may send (RFC 9110, 5.6.7).
-std::optional<std::chrono::system_clock::time_point> http_date(std::string_view text) {
+/// In seconds: the clock's own ticks end in the year 2262.
+std::optional<std::chrono::sys_seconds> http_date(std::string_view text) {
   static constexpr std::array<std::string_view, 12> kMonths = {
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   if (text.size() != 29 || text.substr(25) != " GMT" || text[19] != ':' || text[22] != ':') {
@@ -31,7 +32,10 @@ std::optional<std::chrono::system_clock::time_point> http_date(std::string_view 
       std::chrono::year{static_cast<int>(*year)},
       std::chrono::month{static_cast<unsigned>(month - kMonths.begin()) + 1},
       std::chrono::day{static_cast<unsigned>(*day)}};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  if (!date.ok() || *hour < 0 || *hour > 23 || *minute < 0 || *minute > 59 || *second < 0 ||
+      *second > 60) {
+    return std::nullopt;
+  }
   return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
          std::chrono::seconds{*second};
 }
@@ -51,7 +55,8 @@ std::optional<milliseconds> told_wait(std::string_view retry_after_ms, std::stri
   retry_after = trim_ascii(retry_after);
   if (const auto seconds = parse_double(retry_after)) return positive(*seconds * 1000);
   if (const auto date = http_date(retry_after)) {
-    const auto wait = std::chrono::duration_cast<milliseconds>(*date - now);
+    const auto wait = std::chrono::time_point_cast<milliseconds>(*date) -
+                      std::chrono::time_point_cast<milliseconds>(now);
     if (wait.count() > 0) return positive(static_cast<double>(wait.count()));
   }
   return std::nullopt;

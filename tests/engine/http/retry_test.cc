@@ -27,6 +27,7 @@ TEST(RetryAfterTest, NonsenseIsIgnored) {
   for (const char* text :
        {"", "soon", "-1", "nan", "inf", "1e300", "Sun, 06 Nov 1994 08:49:27 GMT",
         "Sun, 31 Feb 1999 08:49:37 GMT", "Sun, 06 Nov 1999 25:00:00 GMT",
+        "Sun, 06 Nov 1999 -1:00:00 GMT", "Wed, 21 Oct 2830 07:28:00 GMT",
         "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Xxx 1999 08:49:37 GMT", "3 s"}) {
     EXPECT_EQ(told("", text), std::nullopt) << text;
     EXPECT_EQ(told(text, "2"), milliseconds{2000}) << text;

@@ -83,6 +83,8 @@ std::vector<Hostile> hostile_heads() {
       {"huge chunk size", header_with(chunked, "ffffffffffffffff\r\n{}"), 413},
       {"chunk beyond the limit", header_with(chunked, "900000\r\n{}"), 413},
       {"chunk without its end", header_with(chunked, "2\r\n{}0\r\n\r\n"), 400},
+      {"endless chunk extension", header_with(chunked, "2;" + std::string(100'000, 'a')), 400},
+      {"endless trailer", header_with(chunked, "0\r\nT: " + std::string(100'000, 'a')), 400},
       {"no length", header_with(""), 411},
       {"strange expectation", header_with(length + "Expect: tea\r\n"), 417},
       {"unknown path", get("/../../etc/passwd"), 404},
