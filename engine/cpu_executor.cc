@@ -49,13 +49,20 @@ CpuExecutor::CpuExecutor(const ModelConfig& config, const WeightSource& source,
     }
     ranks_.push_back(std::move(rank));
   }
-  for (std::size_t r = 0; r < ranks_.size(); ++r) {
-    const int core = pinned ? static_cast<int>(r) * threads : -1;
-    ranks_[r]->thread = std::thread([this, r, core] { rank_main(*ranks_[r], core); });
+  try {
+    for (std::size_t r = 0; r < ranks_.size(); ++r) {
+      const int core = pinned ? static_cast<int>(r) * threads : -1;
+      ranks_[r]->thread = std::thread([this, r, core] { rank_main(*ranks_[r], core); });
+    }
+  } catch (...) {  // the system may refuse the second thread
+    end();
+    throw;
   }
 }
 
-CpuExecutor::~CpuExecutor() {
+CpuExecutor::~CpuExecutor() { end(); }
+
+void CpuExecutor::end() {
   stop_.store(true, std::memory_order_relaxed);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();

@@ -64,6 +64,7 @@ class CpuExecutor : public Executor {
   };
   void work(Rank& rank);
   void rank_main(Rank& rank, int core);
+  void end();  // of all ranks' threads
 
   std::unique_ptr<ThreadGroup> group_;
   std::vector<std::unique_ptr<Rank>> ranks_;

@@ -21,10 +21,17 @@ evals::Score scored(const ScoreJob& job) {
 }  // namespace
 
 ScorePool::ScorePool(int threads) {
-  for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {  // the system may refuse the second thread
+    end();
+    throw;
+  }
 }
 
-ScorePool::~ScorePool() {
+ScorePool::~ScorePool() { end(); }
+
+void ScorePool::end() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

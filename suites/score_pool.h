@@ -44,6 +44,7 @@ class ScorePool {
 
  private:
   void work();
+  void end();  // of all threads
 
   std::mutex mutex_;  // guards all below
   std::condition_variable wake_;

@@ -72,14 +72,21 @@ ThreadTeam::ThreadTeam(int threads, int first_core)
     : slots_(static_cast<std::size_t>(std::max(1, threads))) {
   static_assert(std::atomic<Left>::is_always_lock_free);
   ASSAY_CHECK(threads >= 1, "a team has a leader");
-  for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread, first_core] {
-      worker_main(thread, first_core < 0 ? -1 : first_core + thread);
-    });
+  try {
+    for (int thread = 1; thread < threads; ++thread) {
+      workers_.emplace_back([this, thread, first_core] {
+        worker_main(thread, first_core < 0 ? -1 : first_core + thread);
+      });
+    }
+  } catch (...) {  // the system may refuse the second worker
+    end();
+    throw;
   }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { end(); }
+
+void ThreadTeam::end() {
   stop_.store(true, std::memory_order_relaxed);
   job_.fetch_add(1, std::memory_order_release);
   job_.notify_all();

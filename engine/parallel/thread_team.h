@@ -47,6 +47,7 @@ class ThreadTeam {
   void work(int thread);
   void run_chunk(std::int64_t chunk, int thread);
   void worker_main(int thread, int core);
+  void end();  // of all workers
 
   /// What is left of a thread's chunks, and of which job: one word, so that a thread that wakes up
   /// late cannot take a chunk of a later job with an earlier job's numbers.

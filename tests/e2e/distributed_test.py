@@ -235,6 +235,16 @@ class Losses(Job):
             if rank == 0 or victim == 0:
                 self.assertRegex(error, rf"rank {victim}\b", error)
 
+    def assert_part_of(self, line, lines):
+        """A stored sample is one of the whole run; its score may still be missing."""
+        if line in lines:
+            return
+        sample = json.loads(line)
+        self.assertNotIn("verdict", sample)
+        twins = [other for other in map(json.loads, lines)
+                 if all(other.get(name) == value for name, value in sample.items())]
+        self.assertEqual(len(twins), 1, line)
+
     def test_killed_at_random_moments_it_ends_and_continues(self):
         suite = self.long_suite(repeats=4)
         began = time.monotonic()
@@ -259,12 +269,16 @@ class Losses(Job):
             results = finish(processes, SECONDS + 8)
             print(f"attempt {attempt}: {launcher.__name__}, rank {victim} of {size} killed after {delay:.2f} s, "
                   f"ended {time.monotonic() - at:.2f} s later: {[code for code, _, _ in results]}", file=sys.stderr)
-            if self.is_done(db):
-                break  # everything was stored before the kill: nothing is left to be cut
+            if self.is_done(db):  # everything was stored before the kill: nothing is left to be cut
+                if killed > 0:
+                    break
+                for file in self.path.glob(f"{db}*"):
+                    file.unlink()
+                continue
             killed += 1
             self.check_loss(results, victim)
             for line in self.stored(db).splitlines():
-                self.assertIn(line, lines)
+                self.assert_part_of(line, lines)
         self.assertGreater(killed, 0)
         if not self.is_done(db):  # a command whose run is done would measure anew
             for result in finish(start(torchrun(2), self.run_arguments(suite, db, "--tp", 4))):
