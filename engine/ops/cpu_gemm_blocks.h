@@ -31,15 +31,18 @@ struct GemmBlocks {
   // ---- how weights are read: the two pair vectors of four inputs (a quad) and 16 rows ----------
   // load(block, q, g, a, b): quad q of a block and rows of group g; a: its first pair of inputs.
 
-  /// E4M3 lines.
-  struct Codes {
-    const Decoder& decoder;
+  /// Lines of 64 codes of a byte.
+  template <class D>
+  struct Lines {
+    D decoder;
     static constexpr std::int64_t kQuadBytes = 256;
     [[gnu::always_inline]] void load(const std::byte* block, std::int64_t q, int g, P& a,
                                      P& b) const {
       decoder.decode(block + q * kQuadBytes + g * 64, a, b);
     }
   };
+  using Codes = Lines<const Decoder&>;  // E4M3; its tables are made once a panel
+  using Integers = Lines<IntegerDecoder>;
   /// BF16 pairs.
   struct Pairs {
     static constexpr std::int64_t kQuadBytes = 512;
@@ -68,15 +71,6 @@ struct GemmBlocks {
       decoder.decode(block + q * kQuadBytes, g, a, b);
     }
   };
-  /// INT8 lines.
-  struct Integers {
-    IntegerDecoder decoder;
-    static constexpr std::int64_t kQuadBytes = 256;
-    [[gnu::always_inline]] void load(const std::byte* block, std::int64_t q, int g, P& a,
-                                     P& b) const {
-      decoder.decode(block + q * kQuadBytes + g * 64, a, b);
-    }
-  };
   /// INT4 lines less the zero points of their rows.
   struct ZeroedIntegers {
     NibbleDecoder decoder;
@@ -101,21 +95,20 @@ struct GemmBlocks {
   };
   /// E2M1 lines times the scales of their rows and groups of inputs, which gives BF16 values.
   struct ScaledNibbles {
-    NibbleDecoder decoder;
+    Nibbles codes;
     const float* scale = nullptr;  // [pieces of the block][64]
     std::int64_t quads = 0;        // of a piece
-    static constexpr std::int64_t kQuadBytes = 128;
+    static constexpr std::int64_t kQuadBytes = Nibbles::kQuadBytes;
     [[gnu::always_inline]] void load(const std::byte* block, std::int64_t q, int g, P& a,
                                      P& b) const {
-      decoder.e2m1(block + q * kQuadBytes + g * 32, a, b);
+      codes.load(block, q, g, a, b);
       const V s = S::load(scale + q / quads * kPanelRows + g * 16);
       a = S::scale_pairs(a, s);
       b = S::scale_pairs(b, s);
     }
   };
 
-  // ---- sums
-  // ----------------------------------------------------------------------------------------
+  // ---- sums -----------------------------------------------------------------------------------
 
   /// Weights that are asked for while others are used: some cache lines with every pair of inputs.
   struct Ahead {

@@ -205,7 +205,7 @@ struct GemmBodies : GemmBlocks<S> {
       const float* scale = g.group_scale + i * kPanelRows;
       if (even_pieces(g, i, last)) {
         const typename Blocks::ScaledNibbles weights{
-            .decoder = {}, .scale = scale, .quads = kBlock / 4 / (last - i)};
+            .codes = {}, .scale = scale, .quads = kBlock / 4 / (last - i)};
         block_sums(weights, {}, t.inputs(block), g.lda, t.weights(block), kBlockPairs, t.rows,
                    total, t.decoded);
         i = last;

@@ -25,11 +25,6 @@ std::vector<std::string> seeds() {
 
 namespace {
 
-const InputFolder& folder() {
-  static const InputFolder kFolder;
-  return kFolder;
-}
-
 void check_file(datasets::FileFormat format, const std::filesystem::path& path) {
   using datasets::FileFormat;
   const datasets::Manifest manifest{.name = "fuzz"};
@@ -62,7 +57,7 @@ void check_file(datasets::FileFormat format, const std::filesystem::path& path) 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace assay;  // NOLINT(google-build-using-namespace): one function
   using datasets::FileFormat;
-  const std::filesystem::path path = fuzz::folder().file("input", fuzz::text_of(data, size));
+  const std::filesystem::path path = fuzz::input_folder().file("input", fuzz::text_of(data, size));
   for (const FileFormat format :
        {FileFormat::kJsonl, FileFormat::kJson, FileFormat::kText, FileFormat::kCsv,
         FileFormat::kTsv, FileFormat::kJsonTar, FileFormat::kZipCsv, FileFormat::kZipJson}) {

@@ -28,20 +28,11 @@ std::vector<std::string> seeds() {
   };
 }
 
-namespace {
-
-const InputFolder& folder() {
-  static const InputFolder kFolder;
-  return kFolder;
-}
-
-}  // namespace
-
 }  // namespace assay::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace assay;  // NOLINT(google-build-using-namespace): one function
-  const std::filesystem::path path = fuzz::folder().file("input", fuzz::text_of(data, size));
+  const std::filesystem::path path = fuzz::input_folder().file("input", fuzz::text_of(data, size));
   fuzz::accepted([&] {
     const evals::PromptTemplates templates = evals::load_templates(path);
     ASSAY_CHECK(templates.published != nullptr || templates.texts.is_object(), "neither form");

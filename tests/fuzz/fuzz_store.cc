@@ -63,14 +63,9 @@ constexpr const char* kColumns[][2] = {
     {"tag", "name"},
 };
 
-const InputFolder& folder() {
-  static const InputFolder kFolder;
-  return kFolder;
-}
-
 const std::string& good_store() {
   static const std::string kBytes = [] {
-    const std::filesystem::path path = folder().path() / "good.db";
+    const std::filesystem::path path = input_folder().path() / "good.db";
     {
       store::Store store = store::Store::open(path, store::OpenMode::kCreate);
       const store::RunRecord run =
@@ -206,13 +201,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   set_log_level(LogLevel::kQuiet);
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::filesystem::path path = fuzz::folder().path() / "input.db";
-  const std::filesystem::path target = fuzz::folder().path() / "target.db";
+  const std::filesystem::path path = fuzz::input_folder().path() / "input.db";
+  const std::filesystem::path target = fuzz::input_folder().path() / "target.db";
   fuzz::remove_store(path);
   fuzz::remove_store(target);
   std::string bytes = fuzz::good_store();
   if (input[0] % 2 == 0) fuzz::change_bytes(input.substr(1), bytes);
-  (void)fuzz::folder().file("input.db", bytes);
+  (void)fuzz::input_folder().file("input.db", bytes);
   if (input[0] % 2 == 1) fuzz::change_values(input.substr(1), path);
   std::string source;
   const bool readable = fuzz::taken([&] {

@@ -26,14 +26,6 @@ std::vector<std::string> seeds() {
   };
 }
 
-namespace {
-
-const InputFolder& folder() {
-  static const InputFolder kFolder;
-  return kFolder;
-}
-
-}  // namespace
 }  // namespace assay::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -41,10 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const std::string kTokenizer = test::small_tokenizer_json().dump();
   const std::string text = fuzz::text_of(data, size);
   std::string_view rest = text;
-  const std::filesystem::path& path = fuzz::folder().path();
-  (void)fuzz::folder().file("tokenizer.json", kTokenizer);
-  (void)fuzz::folder().file("tokenizer_config.json", fuzz::take_part(rest));
-  const std::filesystem::path jinja = fuzz::folder().file("chat_template.jinja", rest);
+  const std::filesystem::path& path = fuzz::input_folder().path();
+  (void)fuzz::input_folder().file("tokenizer.json", kTokenizer);
+  (void)fuzz::input_folder().file("tokenizer_config.json", fuzz::take_part(rest));
+  const std::filesystem::path jinja = fuzz::input_folder().file("chat_template.jinja", rest);
   if (rest.empty()) std::filesystem::remove(jinja);
   fuzz::accepted([&] {
     const engine::LoadedTokenizer loaded = engine::load_tokenizer(path);

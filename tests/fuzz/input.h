@@ -72,4 +72,10 @@ class InputFolder {
   std::filesystem::path path_;
 };
 
+/// The folder of a target, which every input uses again.
+inline const InputFolder& input_folder() {
+  static const InputFolder kFolder;
+  return kFolder;
+}
+
 }  // namespace assay::fuzz
