@@ -48,10 +48,12 @@ Estimate grouped_estimate(std::span<const ItemValue> items, bool one_group) {
                          return group.clusters.size() <= 1;
                        });
   out.influence.reserve(items.size());
+  out.share.reserve(items.size());
   for (const ItemValue& item : items) {
     const GroupSums& group = groups[one_group ? 0 : item.group];
     if (group.count <= 0) {
       out.influence.push_back(0);
+      out.share.push_back(0);
       continue;
     }
     const auto clusters = between ? used : static_cast<double>(group.clusters.size());
@@ -59,6 +61,7 @@ Estimate grouped_estimate(std::span<const ItemValue> items, bool one_group) {
     const double centre = between ? out.value : group.value / group.count;
     const double rest = item.value - item.count * centre;
     out.influence.push_back(rest / group.count / used * correction);
+    out.share.push_back(item.value / group.count / used);
   }
   return out;
 }
@@ -74,11 +77,15 @@ Estimate mean_of_estimates(std::span<const Estimate> parts) {
   for (const Estimate& part : parts.subspan(1)) {
     ASSAY_CHECK(part.influence.size() == out.influence.size(), "metrics of different items");
     out.value += part.value;
-    for (std::size_t i = 0; i < out.influence.size(); ++i) out.influence[i] += part.influence[i];
+    for (std::size_t i = 0; i < out.influence.size(); ++i) {
+      out.influence[i] += part.influence[i];
+      out.share[i] += part.share[i];
+    }
   }
   const auto count = static_cast<double>(parts.size());
   out.value /= count;
   for (double& value : out.influence) value /= count;
+  for (double& value : out.share) value /= count;
   return out;
 }
 
@@ -86,7 +93,10 @@ Estimate difference(const Estimate& candidate, const Estimate& baseline) {
   ASSAY_CHECK(candidate.influence.size() == baseline.influence.size(), "runs of different items");
   Estimate out = candidate;
   out.value -= baseline.value;
-  for (std::size_t i = 0; i < out.influence.size(); ++i) out.influence[i] -= baseline.influence[i];
+  for (std::size_t i = 0; i < out.influence.size(); ++i) {
+    out.influence[i] -= baseline.influence[i];
+    out.share[i] -= baseline.share[i];
+  }
   return out;
 }
 

@@ -29,6 +29,7 @@ struct Estimate {
   double value = 0;
   std::int64_t items = 0;
   std::vector<double> influence;
+  std::vector<double> share;  // what each item adds to `value`, which is their sum
 };
 
 /// sum(value) / sum(count). The small-sample correction is C / (C - 1) for C clusters.

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "reports/early_stop.h"
+#include "reports/mean_change.h"
 #include "reports/metrics.h"
 
 namespace assay::reports {
@@ -183,10 +184,17 @@ void count_changes(const TaskData& a, const TaskData& b, TaskComparison& out) {
   }
 }
 
-MetricComparison compare_metric(const TaskData& a, const TaskData& b, const MetricFrame& frame,
-                                const std::string& name, const CompareOptions& options) {
-  return compare_results(compute_metric(a, frame, name), compute_metric(b, frame, name), frame,
-                         name, options);
+/// Fills `metrics`; returns how the headline metric changed.
+TaskChange compare_metrics(const TaskData& a, const TaskData& b, const MetricFrame& frame,
+                           const CompareOptions& options, TaskComparison& out) {
+  TaskChange headline;
+  for (const store::MetricRecord& metric : a.task.metrics) {
+    const MetricResult before = compute_metric(a, frame, metric.name);
+    const MetricResult after = compute_metric(b, frame, metric.name);
+    if (out.metrics.empty()) headline = task_change(before, after, frame, a.task.dataset_digest);
+    out.metrics.push_back(compare_results(before, after, frame, metric.name, options));
+  }
+  return headline;
 }
 
 /// Part of the task was left out by early stopping.
@@ -197,7 +205,7 @@ bool was_stopped(const store::RunRecord& run, const TaskData& data) {
 
 TaskComparison compare_task(const store::Store& store, const store::RunTaskRecord& first,
                             const store::RunTaskRecord& second, const Comparison& runs,
-                            const CompareOptions& options) {
+                            const CompareOptions& options, std::vector<TaskChange>& changes) {
   check_same_task(first, second);
   TaskComparison out;
   out.task = task_name(first);
@@ -230,11 +238,7 @@ TaskComparison compare_task(const store::Store& store, const store::RunTaskRecor
     out.clusters = std::max<std::int64_t>(out.clusters, item.cluster + 1);
   }
   out.metrics = std::move(stopped);
-  if (!out.stopped_early) {
-    for (const store::MetricRecord& metric : first.metrics) {
-      out.metrics.push_back(compare_metric(a, b, frame, metric.name, options));
-    }
-  }
+  if (!out.stopped_early) changes.push_back(compare_metrics(a, b, frame, options, out));
   list_flips(store, a, b, out, options.max_flips);
   return out;
 }
@@ -244,11 +248,13 @@ void adjust(Comparison& comparison) {
   for (const TaskComparison& task : comparison.tasks) {
     if (!task.metrics.empty()) p.push_back(task.metrics.front().p);
   }
+  if (comparison.mean) p.push_back(comparison.mean->p);
   const std::vector<double> adjusted = holm(p);
   std::size_t next = 0;
   for (TaskComparison& task : comparison.tasks) {
     if (!task.metrics.empty()) task.metrics.front().p_adjusted = adjusted[next++];
   }
+  if (comparison.mean) comparison.mean->p_adjusted = adjusted[next];
   for (const double value : adjusted) comparison.overall_p = std::min(comparison.overall_p, value);
 }
 
@@ -266,6 +272,7 @@ Comparison compare_runs(const store::Store& store, const store::RunRecord& basel
   out.candidate = candidate;
   out.alpha = options.alpha;
   std::map<std::string, store::RunTaskRecord> others;
+  std::vector<TaskChange> changes;
   for (store::RunTaskRecord& task : store.load_tasks(candidate.row)) {
     others[task_name(task)] = std::move(task);
   }
@@ -275,7 +282,7 @@ Comparison compare_runs(const store::Store& store, const store::RunRecord& basel
       out.only_baseline.push_back(task_name(task));
       continue;
     }
-    out.tasks.push_back(compare_task(store, task, other->second, out, options));
+    out.tasks.push_back(compare_task(store, task, other->second, out, options, changes));
     others.erase(other);
   }
   for (const auto& entry : others) out.only_candidate.push_back(entry.first);
@@ -285,6 +292,7 @@ Comparison compare_runs(const store::Store& store, const store::RunRecord& basel
                 fmt::format("runs {} and {} have no task with the same protocol in common",
                             baseline.name, candidate.name));
   }
+  out.mean = mean_change(changes, options);
   adjust(out);
   return out;
 }

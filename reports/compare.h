@@ -2,6 +2,7 @@
 // nothing: gate.h does.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct CompareOptions {
   double power = 0.8;
   bool common_items = false;  // pair what both have, instead of refusing runs of different items
   ClusterBy cluster = ClusterBy::kSource;
-  std::size_t max_flips = 20;  // listed with their responses, for each task
+  std::size_t max_flips = 20;    // listed with their responses, for each task
+  std::int64_t draws = 100'000;  // of signs, for the p of the mean
 };
 
 /// An item whose response changed its verdict.
@@ -42,8 +44,9 @@ struct MetricComparison {
   double standard_error = 0;
   Interval interval;      // of the difference, at 1 - alpha
   double p = 1;           // two-sided
-  double p_adjusted = 1;  // Holm over the headline metrics of all tasks; p for other metrics
-  std::string method;     // "exact McNemar", "clustered t" or "betting, any time"
+  double p_adjusted = 1;  // Holm over headline metrics and their mean; p for other metrics
+  std::string
+      method;  // "exact McNemar", "clustered t", "betting, any time", "sign flips", "Welch t"
   double detectable = 0;  // smallest true difference found with the power asked for
 };
 
@@ -75,6 +78,8 @@ struct Comparison {
   std::vector<TaskComparison> tasks;
   std::vector<std::string> only_baseline;  // tasks that the other run lacks
   std::vector<std::string> only_candidate;
+  /// Of the headline metrics of the tasks that were asked whole; nothing for fewer than two.
+  std::optional<MetricComparison> mean;
   std::vector<SpeedComparison> speeds;  // of measurements that both runs have
   double overall_p = 1;  // that no headline metric changed: the smallest Holm-adjusted p
   double alpha = 0.05;

@@ -98,6 +98,14 @@ std::string run_title(const store::RunRecord& run) {
   return run.name + " (" + run.model.name + ", " + run.setting + ", kv " + run.kv + ")";
 }
 
+std::string metric_text(const MetricComparison& m, int width) {
+  return fmt::format(
+      "{:<{}} {:6.2f} % -> {:6.2f} %  {:+.2f} points [{:+.2f}, {:+.2f}]  p {:.3g}, Holm {:.3g} "
+      "({}); finds {:.2f}\n",
+      escaped(m.metric), width, 100 * m.baseline, 100 * m.candidate, 100 * m.difference,
+      100 * m.interval.low, 100 * m.interval.high, m.p, m.p_adjusted, m.method, 100 * m.detectable);
+}
+
 std::string tasks_markdown(const Comparison& comparison) {
   std::string out =
       "\n| task | metric | baseline | candidate | difference, points "
@@ -112,6 +120,13 @@ std::string tasks_markdown(const Comparison& comparison) {
           100 * m.difference, 100 * m.interval.low, 100 * m.interval.high, m.p_adjusted,
           task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
     }
+  }
+  if (comparison.mean) {
+    const MetricComparison& m = *comparison.mean;
+    out +=
+        fmt::format("| {} | | {:.2f} % | {:.2f} % | {:+.2f} [{:+.2f}, {:+.2f}] | {:.3g} | | | |\n",
+                    m.metric, 100 * m.baseline, 100 * m.candidate, 100 * m.difference,
+                    100 * m.interval.low, 100 * m.interval.high, m.p_adjusted);
   }
   for (const TaskComparison& task : comparison.tasks) {
     if (task.stopped_early) out += "\n" + markdown(task.task) + ": " + stopped_note(task) + "\n";
@@ -147,6 +162,7 @@ Json comparison_json(const Comparison& comparison) {
   Json::Array tasks;
   for (const TaskComparison& task : comparison.tasks) tasks.push_back(task_json(task));
   out.set("tasks", Json(std::move(tasks)));
+  out.set("mean", comparison.mean ? metric_json(*comparison.mean) : Json());
   Json::Array speeds;
   for (const SpeedComparison& speed : comparison.speeds) speeds.push_back(speed_json(speed));
   out.set("speeds", Json(std::move(speeds)));
@@ -167,14 +183,7 @@ std::string comparison_text(const Comparison& comparison) {
                          task.unpaired);
     }
     if (task.stopped_early) out += "  " + stopped_note(task) + "\n";
-    for (const MetricComparison& m : task.metrics) {
-      out += fmt::format(
-          "  {:<20} {:6.2f} % -> {:6.2f} %  {:+.2f} points [{:+.2f}, {:+.2f}]  p {:.3g}, Holm "
-          "{:.3g} ({}); finds {:.2f}\n",
-          escaped(m.metric), 100 * m.baseline, 100 * m.candidate, 100 * m.difference,
-          100 * m.interval.low, 100 * m.interval.high, m.p, m.p_adjusted, m.method,
-          100 * m.detectable);
-    }
+    for (const MetricComparison& m : task.metrics) out += "  " + metric_text(m, 20);
     for (const Flip& flip : task.flips) {
       out += fmt::format("    {} {}: \"{}\" -> \"{}\", target \"{}\"\n",
                          flip.right_to_wrong ? "lost" : "won ", escaped(flip.item),
@@ -182,6 +191,7 @@ std::string comparison_text(const Comparison& comparison) {
                          escaped(flip.target, 60));
     }
   }
+  if (comparison.mean) out += metric_text(*comparison.mean, 22);
   for (const SpeedComparison& speed : comparison.speeds) {
     out += fmt::format(
         "{}: {} {:.5g} -> {:.5g}, {:+.2f} % ({} is better), rank test p {:.3g}, Holm {:.3g}, {}+{} "
@@ -234,6 +244,13 @@ std::string comparison_csv(const Comparison& comparison) {
                          m.interval.high, m.p, m.p_adjusted, csv_cell(m.method),
                          task.right_to_wrong, task.wrong_to_right, task.identical, task.responses);
     }
+  }
+  if (comparison.mean) {
+    const MetricComparison& m = *comparison.mean;
+    out += fmt::format("{},{},,{},,{},{},{},{},{},{},{},{},{},,,,\r\n",
+                       csv_cell(comparison.baseline.name), csv_cell(comparison.candidate.name),
+                       csv_cell(m.metric), m.baseline, m.candidate, m.difference, m.standard_error,
+                       m.interval.low, m.interval.high, m.p, m.p_adjusted, csv_cell(m.method));
   }
   return out;
 }

@@ -25,6 +25,10 @@ bool rule_fits(const std::string& pattern, const std::string& name) {
   return pattern == name || name.starts_with(pattern + "@");
 }
 
+bool is_about_mean(const GateRule& rule) {
+  return rule.kind == GateRule::Kind::kMargin && rule.task == kMeanTask;
+}
+
 double comparison_alpha(const GatePolicy& policy) {
   double alpha = CompareOptions{}.alpha;
   for (const GateRule& rule : policy.rules) {
@@ -164,8 +168,35 @@ GateResult judge_memory(const store::RunRecord& baseline, const store::RunRecord
   return out;
 }
 
+/// A rule on the mean of all tasks, which the comparison has for two or more.
+GateResult judge_mean(const GateRule& rule, const Comparison& comparison) {
+  if (!comparison.mean || !rule.metric.empty()) {
+    return {.name = std::string(kMeanTask),
+            .suite = std::string(kMeanTask),
+            .verdict = GateVerdict::kIncomparable,
+            .reason = rule.metric.empty() ? "fewer than two tasks in common"
+                                          : "the mean is of headline metrics, and has no other"};
+  }
+  TaskComparison all{.task = std::string(kMeanTask)};
+  for (const TaskComparison& task : comparison.tasks) {
+    if (task.stopped_early) continue;
+    all.items += task.items;
+    all.responses += task.responses;
+    all.identical += task.identical;
+    all.right_to_wrong += task.right_to_wrong;
+    all.wrong_to_right += task.wrong_to_right;
+  }
+  GateResult out = judge_margin(all, *comparison.mean, rule);
+  out.name = comparison.mean->metric;
+  return out;
+}
+
 /// Family-wise over the margin rules: the level is spent once, not once a task.
 void check_tasks(const GateRule& rule, const Comparison& comparison, GateReport& report) {
+  if (is_about_mean(rule)) {
+    report.results.push_back(judge_mean(rule, comparison));
+    return;
+  }
   std::size_t found = 0;
   for (const TaskComparison& task : comparison.tasks) {
     if (!rule_fits(rule.task, task.task)) continue;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -17,10 +18,14 @@ enum class GateVerdict { kPass, kImproved, kFail, kInconclusive, kIncomparable }
 /// "pass", "improved", "fail", "inconclusive", "incomparable".
 const char* gate_verdict_name(GateVerdict verdict);
 
+/// In a margin rule's place for a task: the mean of the headline metrics of all tasks.
+inline constexpr std::string_view kMeanTask = "mean";
+
 struct GateRule {
   enum class Kind { kMargin, kReference, kSpeed, kMemory, kUnscored };
   Kind kind = Kind::kMargin;
-  std::string task = "*";        // "gsm8k", "gsm8k@assay"; kSpeed: a case; "x*": all that begin so
+  // "gsm8k", "gsm8k@assay"; kSpeed: a case; "x*": all that begin so; kMargin: also kMeanTask.
+  std::string task = "*";
   std::string metric;            // "" is the headline
   double margin = 0;             // share: points / 100 or percent / 100
   double reference = 0;          // kReference
@@ -64,6 +69,7 @@ struct GateReport {
   [[nodiscard]] ExitCode exit_code() const;
 };
 
+bool is_about_mean(const GateRule& rule);
 /// Whether a rule for `pattern` ("gsm8k", "gsm8k@assay", "*", "throughput/*") is about this task or
 /// case.
 bool rule_fits(const std::string& pattern, const std::string& name);

@@ -30,6 +30,8 @@ bool GateWatch::decided(const store::RunTaskRecord& task) const {
   TaskComparison so_far{.task = found->first, .stopped_early = true};
   CompareOptions options;
   options.alpha = comparison_alpha(policy_);
+  // A mean over parts that end where their answers led would be none of the tasks.
+  if (std::any_of(policy_.rules.begin(), policy_.rules.end(), is_about_mean)) return false;
   bool any = false;
   for (const GateRule& rule : policy_.rules) {
     const bool about_task =
@@ -44,9 +46,11 @@ bool GateWatch::decided(const store::RunTaskRecord& task) const {
     }
     any = true;
     MetricComparison metric = found->second.compare(data, name, options);
-    // Bonferroni's correction is never less than Holm's, whatever the other tasks turn out to be.
+    // Bonferroni's correction is never less than Holm's, whatever the other tasks and the mean of
+    // all turn out to be.
     if (name == headline) {
-      metric.p_adjusted = std::min(1.0, metric.p * static_cast<double>(tasks_.size()));
+      const std::size_t tests = tasks_.size() > 1 ? tasks_.size() + 1 : 1;
+      metric.p_adjusted = std::min(1.0, metric.p * static_cast<double>(tests));
     }
     if (judge_margin(so_far, metric, rule).verdict == GateVerdict::kInconclusive) return false;
   }

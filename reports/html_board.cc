@@ -30,14 +30,7 @@ ForestRange range_of(const PageMetric& metric) {
   return {.low = low, .high = std::max(high, low + 1e-6)};
 }
 
-Html change_mark(const Page& page, const PageMetric& metric, std::size_t run) {
-  if (run == page.reference) return {};
-  if (!metric.incomparable[run].empty()) {
-    return asset("<span class=\"delta apart\" data-tip=\"") + text(metric.incomparable[run]) +
-           asset("\">\u2260 not comparable</span>");
-  }
-  if (!metric.differences[run]) return {};
-  const PageDifference& d = *metric.differences[run];
+Html change_mark(const PageDifference& d) {
   const Change change = change_of(d);
   const char* icon = change == Change::kWorse    ? "\u25BC "
                      : change == Change::kBetter ? "\u25B2 "
@@ -47,6 +40,15 @@ Html change_mark(const Page& page, const PageMetric& metric, std::size_t run) {
                   p_text(d.p), p_text(d.p_adjusted), change_words(change));
   return asset(fmt::format("<span class=\"delta {}\" data-tip=\"", change_class(change))) +
          text(tip) + asset("\">") + asset(icon) + text(points(d.value)) + asset("</span>");
+}
+
+Html change_mark(const Page& page, const PageMetric& metric, std::size_t run) {
+  if (run == page.reference) return {};
+  if (!metric.incomparable[run].empty()) {
+    return asset("<span class=\"delta apart\" data-tip=\"") + text(metric.incomparable[run]) +
+           asset("\">\u2260 not comparable</span>");
+  }
+  return metric.differences[run] ? change_mark(*metric.differences[run]) : Html();
 }
 
 Html score_cell(const Page& page, const PageMetric& metric, std::size_t column, std::size_t run) {
@@ -129,7 +131,8 @@ Html run_row(const Page& page, std::size_t index) {
   out += asset("</th>");
   if (page.common_tasks.size() > 1) {
     out += open_cell("n score", 100 * run.mean.value_or(0)) +
-           element("span", "figure", text(percent(run.mean.value_or(0)))) + asset("</td>");
+           element("span", "figure", text(percent(run.mean.value_or(0)))) +
+           (run.mean_change ? change_mark(*run.mean_change) : Html()) + asset("</td>");
   }
   std::size_t column = 0;
   for (const PageMetric& metric : page.metrics) {

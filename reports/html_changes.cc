@@ -6,6 +6,7 @@
 
 #include "reports/page_format.h"
 #include "reports/page_html.h"
+#include "reports/page_verdict.h"
 #include "reports/svg.h"
 
 namespace assay::reports {
@@ -25,11 +26,15 @@ double common_range(const Page& page) {
   return std::min(kMaxRange, out * 1.05);
 }
 
-Html task_forest(const Page& page, const PageMetric& metric, double range) {
+/// One difference, for each run, of a task's headline metric or of the mean of the tasks.
+using Differences = std::vector<std::optional<PageDifference>>;
+
+Html forest(const Page& page, const std::string& name, const std::string& measure,
+            const Differences& differences, double range) {
   std::vector<ForestRow> rows;
   for (std::size_t run = 0; run < page.runs.size(); ++run) {
-    if (!metric.differences[run]) continue;
-    const PageDifference& d = *metric.differences[run];
+    if (!differences[run]) continue;
+    const PageDifference& d = *differences[run];
     const Change change = change_of(d);
     rows.push_back({.label = short_run_name(page, run),
                     .value = 100 * d.value,
@@ -45,31 +50,30 @@ Html task_forest(const Page& page, const PageMetric& metric, double range) {
                     .css = change == Change::kNone ? "" : change_class(change)});
   }
   if (rows.empty()) return {};
-  const std::string title = metric.task + ": " + metric.metric;
-  return element("figure", "",
-                 element("figcaption", "",
-                         element("strong", "", name_of(metric.task)) +
-                             element("span", "sub", name_of(metric.metric))) +
-                     forest_plot(rows, {.low = -range, .high = range, .zero_line = true},
-                                 {.title = title,
-                                  .description = "Paired difference of each run to the reference "
-                                                 "with its 95 % interval",
-                                  .x_axis = "points against the reference"}));
+  const std::string title = name + ": " + measure;
+  return element(
+      "figure", "",
+      element("figcaption", "",
+              element("strong", "", name_of(name)) + element("span", "sub", name_of(measure))) +
+          forest_plot(rows, {.low = -range, .high = range, .zero_line = true},
+                      {.title = title,
+                       .description = "Paired difference of each run to the reference "
+                                      "with its 95 % interval",
+                       .x_axis = "points against the reference"}));
 }
 
-Html difference_row(const Page& page, const PageMetric& metric, std::size_t run) {
-  Html row = asset("<th scope=\"row\">") + name_of(metric.task) + asset("</th>") +
-             element("td", "", name_of(metric.metric)) +
-             element("td", "", name_of(short_run_name(page, run)));
-  if (!metric.differences[run]) {
-    return element("tr", "",
-                   row + asset("<td class=\"muted\" colspan=\"9\">") +
-                       text("not comparable: " + metric.incomparable[run]) + asset("</td>"));
-  }
-  const PageDifference& d = *metric.differences[run];
+Html row_head(const Page& page, const std::string& name, const std::string& measure,
+              std::size_t run) {
+  return asset("<th scope=\"row\">") + name_of(name) + asset("</th>") +
+         element("td", "", name_of(measure)) +
+         element("td", "", name_of(short_run_name(page, run)));
+}
+
+/// `corrected`: the Holm-adjusted p says something of this row.
+Html difference_row(Html row, const PageDifference& d, bool corrected) {
   row += element("td", std::string("n ") + change_class(change_of(d)), text(points(d.value)));
   for (const std::string& cell :
-       {points_range(d.low, d.high), p_text(d.p), metric.headline ? p_text(d.p_adjusted) : "\u2013",
+       {points_range(d.low, d.high), p_text(d.p), corrected ? p_text(d.p_adjusted) : "\u2013",
         count_text(d.right_to_wrong), count_text(d.wrong_to_right),
         d.responses > 0
             ? percent(static_cast<double>(d.identical) / static_cast<double>(d.responses))
@@ -90,10 +94,19 @@ Html difference_table(const Page& page) {
   Html rows;
   for (const PageMetric& metric : page.metrics) {
     for (std::size_t run = 0; run < page.runs.size(); ++run) {
-      if (metric.differences[run] || !metric.incomparable[run].empty()) {
-        rows += difference_row(page, metric, run);
+      const Html start = row_head(page, metric.task, metric.metric, run);
+      if (metric.differences[run]) {
+        rows += difference_row(start, *metric.differences[run], metric.headline);
+      } else if (!metric.incomparable[run].empty()) {
+        rows += element("tr", "",
+                        start + asset("<td class=\"muted\" colspan=\"9\">") +
+                            text("not comparable: " + metric.incomparable[run]) + asset("</td>"));
       }
     }
+  }
+  for (std::size_t run = 0; run < page.runs.size(); ++run) {
+    const auto& mean = page.runs[run].mean_change;
+    if (mean) rows += difference_row(row_head(page, mean_name(page), "mean", run), *mean, true);
   }
   return data_table(
       "Every metric and run. Detectable: the smallest true change that this many "
@@ -190,14 +203,18 @@ Html trend_figure(const PageTrend& trend) {
 Html difference_section(const Page& page) {
   if (page.runs.size() < 2) return {};
   const double range = common_range(page);
-  Html figures;
+  Differences means;
+  for (const PageRun& run : page.runs) means.push_back(run.mean_change);
+  Html figures = forest(page, mean_name(page), "headline metrics", means, range);
   for (const PageMetric& metric : page.metrics) {
-    if (metric.headline) figures += task_forest(page, metric, range);
+    if (metric.headline) {
+      figures += forest(page, metric.task, metric.metric, metric.differences, range);
+    }
   }
   Html out = paragraph(
       "lead", fmt::format("Change of each run against {} on the same items, with 95 % intervals. "
                           "Filled marks are established at 5 % after Holm's correction over the "
-                          "run's tasks; hollow ones may be chance.",
+                          "run's tasks and their mean; hollow ones may be chance.",
                           run_name(page.runs[page.reference])));
   if (figures.empty()) out += paragraph("note", "No run can be paired with the reference.");
   return section("differences", "Paired differences",

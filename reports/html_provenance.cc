@@ -132,12 +132,15 @@ clustered by source where items share one; the errors of the groups for macro av
 <dt>Difference</dt><dd>Mean of the differences item by item, on the items that both runs scored. Its
 p is that of the exact McNemar test for right and wrong answers, else of a t test with clustered
 errors, two-sided.</dd>
-<dt>Established</dt><dd>Holm-adjusted p below 0.05. The correction is over the tasks of one run, not
-over the runs of the page: with many runs on a page a few marks are due to chance.</dd>
+<dt>Established</dt><dd>Holm-adjusted p below 0.05. The correction is over the tasks of one run and
+their mean, not over the runs of the page: with many runs on a page a few marks are due to
+chance.</dd>
 <dt>Detectable</dt><dd>The smallest true difference that is found with a power of 80 % at the level
 of 5 %, given the spread that was seen.</dd>
 <dt>Mean</dt><dd>Plain mean of the headline metrics of the tasks that all runs have and that can be
-compared.</dd>
+compared. Its change is tested by flipping the signs of all items' changes: where nothing changed,
+gains and losses are equally likely. A small loss on every task can show here and on none of
+them.</dd>
 <dt>Throughput</dt><dd>Output tokens of the whole evaluation over the time its engine was busy.</dd>
 <dt>Identical</dt><dd>Responses with the same tokens, or the same log-probabilities where those
 decide.</dd>

@@ -18,10 +18,7 @@ double mean_half_width(const Page& page, std::size_t run) {
   double sum = 0;
   std::int64_t tasks = 0;
   for (const PageMetric& metric : page.metrics) {
-    const bool counts =
-        metric.headline && std::find(page.common_tasks.begin(), page.common_tasks.end(),
-                                     metric.task) != page.common_tasks.end();
-    if (!counts) continue;
+    if (!metric.headline || !is_common(page, metric.task)) continue;
     const double half = (metric.values[run]->high - metric.values[run]->low) / 2;
     sum += half * half;
     ++tasks;
@@ -79,9 +76,6 @@ Html pareto(const Page& page) {
                      "Accuracy against throughput needs two runs with a stored speed and a task "
                      "in common; there are fewer, so the picture is left out.");
   }
-  const std::string over = page.common_tasks.size() == 1
-                               ? page.common_tasks.front()
-                               : fmt::format("mean of {} tasks", page.common_tasks.size());
   const Html head = asset("<th scope=\"col\">Run</th>") + column("Score %") +
                     column("95 % interval") + column("Output tokens/s");
   return element(
@@ -97,7 +91,7 @@ Html pareto(const Page& page) {
                                 .description = "One point a run, with the 95 % interval of its "
                                                "score; the Pareto front is joined",
                                 .x_axis = "output tokens/s",
-                                .y_axis = "score %, " + over}) +
+                                .y_axis = "score %, " + mean_name(page)}) +
           data_table("Points of the picture", head, rows));
 }
 

@@ -14,11 +14,11 @@ Html verdict_row(const Page& page, const RunVerdict& verdict) {
   const char* icon = "\u2248";
   if (verdict.tasks == 0) {
     css = "apart", words = "Not comparable", icon = "\u2260";
-  } else if (!verdict.worse.empty() && !verdict.better.empty()) {
+  } else if (verdict.is_worse() && verdict.is_better()) {
     css = "worse", words = "Worse and better", icon = "\u25BC";
-  } else if (!verdict.worse.empty()) {
+  } else if (verdict.is_worse()) {
     css = "worse", words = "Worse", icon = "\u25BC";
-  } else if (!verdict.better.empty()) {
+  } else if (verdict.is_better()) {
     css = "better", words = "Better", icon = "\u25B2";
   }
   const Html chip =
@@ -28,7 +28,8 @@ Html verdict_row(const Page& page, const RunVerdict& verdict) {
   return element("tr", "",
                  asset(fmt::format("<th scope=\"row\"><a href=\"#run-{}\">", verdict.run)) +
                      name_of(short_run_name(page, verdict.run)) + asset("</a></th>") +
-                     element("td", "", chip) + element("td", "why", text(verdict_words(verdict))));
+                     element("td", "", chip) +
+                     element("td", "why", text(verdict_words(page, verdict))));
 }
 
 }  // namespace
@@ -47,8 +48,8 @@ Html summary_section(const Page& page) {
   if (!rows.empty()) {
     const std::string caption = fmt::format(
         "Each run against {}, paired by item, at 5 % after Holm's correction over its "
-        "tasks",
-        run_name(page.runs[page.reference]));
+        "tasks{}",
+        run_name(page.runs[page.reference]), page.common_tasks.size() > 1 ? " and their mean" : "");
     out += table("verdicts", text(caption),
                  asset("<th scope=\"col\">Run</th><th scope=\"col\">Verdict</th>"
                        "<th scope=\"col\">Why</th>"),

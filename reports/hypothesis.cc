@@ -1,6 +1,7 @@
 #include "reports/hypothesis.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -32,13 +33,33 @@ namespace {
 
 constexpr std::size_t kExactSigns = 16;
 
-double signed_sum(std::span<const double> values, std::uint64_t signs) {
-  double sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    sum += (signs >> i & 1) != 0 ? -values[i] : values[i];
+/// Sums of values with signs from bits, looked up for eight values at once.
+class SignedSums {
+ public:
+  explicit SignedSums(std::span<const double> values) : tables_((values.size() + 7) / 8) {
+    for (std::size_t i = 0; i < tables_.size() * 8; ++i) {
+      for (std::size_t signs = 0; signs < 256; ++signs) {
+        const double value = i < values.size() ? values[i] : 0;
+        tables_[i / 8][signs] += (signs >> (i % 8) & 1) != 0 ? -value : value;
+      }
+    }
   }
-  return sum;
-}
+
+  /// `next` gives 64 signs, for the first values in its lowest bits.
+  template <class Next>
+  double sum(Next next) const {
+    double out = 0;
+    std::uint64_t signs = 0;
+    for (std::size_t i = 0; i < tables_.size(); ++i) {
+      signs = i % 8 == 0 ? next() : signs >> 8;
+      out += tables_[i][signs & 255];
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::array<double, 256>> tables_;
+};
 
 }  // namespace
 
@@ -50,23 +71,19 @@ double sign_flip_p(std::span<const double> differences, std::int64_t draws, std:
   if (values.empty()) return 1;
   const double found = std::abs(std::accumulate(values.begin(), values.end(), 0.0));
   const double slack = 1e-12 * found;
+  const SignedSums sums(values);
   if (values.size() <= kExactSigns) {
     const std::uint64_t all = std::uint64_t{1} << values.size();
     std::uint64_t extreme = 0;
     for (std::uint64_t signs = 0; signs < all; ++signs) {
-      extreme += std::abs(signed_sum(values, signs)) >= found - slack ? 1 : 0;
+      extreme += std::abs(sums.sum([&] { return signs; })) >= found - slack ? 1 : 0;
     }
     return static_cast<double>(extreme) / static_cast<double>(all);
   }
   SplitMix64 random(seed);
   std::int64_t extreme = 1;
   for (std::int64_t draw = 0; draw < draws; ++draw) {
-    double sum = 0;
-    for (std::size_t i = 0; i < values.size(); i += 64) {
-      const std::size_t size = std::min<std::size_t>(64, values.size() - i);
-      sum += signed_sum(std::span(values).subspan(i, size), random());
-    }
-    extreme += std::abs(sum) >= found - slack ? 1 : 0;
+    extreme += std::abs(sums.sum([&] { return random(); })) >= found - slack ? 1 : 0;
   }
   return static_cast<double>(extreme) / static_cast<double>(draws + 1);
 }

@@ -27,7 +27,7 @@ struct PageDifference {
   double low = 0;
   double high = 0;
   double p = 1;           // two-sided
-  double p_adjusted = 1;  // Holm over the headline metrics of the two runs
+  double p_adjusted = 1;  // Holm over the headline metrics of the two runs and their mean
   double standard_error = 0;
   double detectable = 0;  // smallest true difference found with a power of 80 %
   std::int64_t items = 0;
@@ -164,6 +164,7 @@ struct PageRun {
   std::optional<double> peak_memory_bytes;
   std::optional<double> energy_j;
   std::optional<double> mean;  // of the headline metrics of the tasks that all runs have
+  std::optional<PageDifference> mean_change;  // of it; for fewer than two such tasks nothing
   PageFacts provenance;
   std::vector<std::pair<std::string, PageFacts>> tasks;  // label, how its figures came about
 };

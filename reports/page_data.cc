@@ -15,6 +15,7 @@
 #include "reports/page_pairs.h"
 #include "reports/page_samples.h"
 #include "reports/page_speed.h"
+#include "reports/page_verdict.h"
 
 namespace assay::reports {
 namespace {
@@ -76,8 +77,8 @@ class PageBuilder {
     page_.title = options_.title.empty() ? suite_title(runs_.front()) : options_.title;
     for (std::size_t i = 0; i < runs_.size(); ++i) add_run(i);
     for (const std::string& label : labels()) add_task(label);
-    correct_for_tasks();
     add_means();
+    correct_for_tasks();
     add_speed(store_, runs_, tasks_, page_);
     page_.numerics = load_numerics_rows(store_, runs_);
     add_identical();
@@ -170,6 +171,7 @@ class PageBuilder {
         pair = pair_tasks(store_, *reference, *task);
       }
       add_pair(*task, reference, pair, first_metric);
+      if (pair.incomparable.empty()) changes_[{run, label}] = std::move(pair.change);
       add_group_differences(run, reference, pair, groups);
     }
     if (groups.groups.size() > 1) page_.groups.push_back(std::move(groups));
@@ -243,7 +245,7 @@ class PageBuilder {
     }
   }
 
-  /// Holm over the headline metrics of each run, as `assay compare` does.
+  /// Holm over the headline metrics of each run and their mean, as `assay compare` does.
   void correct_for_tasks() {
     for (std::size_t run = 0; run < runs_.size(); ++run) {
       std::vector<PageDifference*> rows;
@@ -251,11 +253,20 @@ class PageBuilder {
       for (PageMetric& metric : page_.metrics) {
         if (!metric.headline || !metric.differences[run]) continue;
         rows.push_back(&*metric.differences[run]);
-        p.push_back(rows.back()->p);
       }
+      if (auto& mean = page_.runs[run].mean_change) rows.push_back(&*mean);
+      for (const PageDifference* row : rows) p.push_back(row->p);
       const std::vector<double> adjusted = holm(p);
       for (std::size_t i = 0; i < rows.size(); ++i) rows[i]->p_adjusted = adjusted[i];
     }
+  }
+
+  static void add_counts(const PageDifference& task, PageDifference& out) {
+    out.items += task.items;
+    out.responses += task.responses;
+    out.identical += task.identical;
+    out.right_to_wrong += task.right_to_wrong;
+    out.wrong_to_right += task.wrong_to_right;
   }
 
   void add_means() {
@@ -269,13 +280,19 @@ class PageBuilder {
     if (page_.common_tasks.size() < 2) return;
     for (std::size_t run = 0; run < runs_.size(); ++run) {
       double sum = 0;
+      std::vector<TaskChange> changes;
+      PageDifference counts;
       for (const PageMetric& metric : page_.metrics) {
-        const bool counts =
-            metric.headline && std::find(page_.common_tasks.begin(), page_.common_tasks.end(),
-                                         metric.task) != page_.common_tasks.end();
-        if (counts) sum += metric.values[run]->value;
+        if (!metric.headline || !is_common(page_, metric.task)) continue;
+        sum += metric.values[run]->value;
+        if (!metric.differences[run]) continue;
+        changes.push_back(changes_.at({run, metric.task}));
+        add_counts(*metric.differences[run], counts);
       }
       page_.runs[run].mean = sum / static_cast<double>(page_.common_tasks.size());
+      if (changes.size() != page_.common_tasks.size()) continue;
+      page_.runs[run].mean_change = mean_difference(changes);
+      add_counts(counts, *page_.runs[run].mean_change);
     }
   }
 
@@ -308,6 +325,7 @@ class PageBuilder {
   const PageOptions& options_;
   std::vector<store::RunRecord> runs_;
   std::vector<LoadedTask> tasks_;  // of all runs, in their order
+  std::map<std::pair<std::size_t, std::string>, TaskChange> changes_;  // by run and task
   Page page_;
 };
 

@@ -45,20 +45,22 @@ Json run_json(const Page& page, std::size_t index) {
   const PageRun& run = page.runs[index];
   Json tasks(Json::Object{});
   for (const auto& [label, facts] : run.tasks) tasks.set(label, facts_json(facts));
-  return Json::Object{{"run", run.id},
-                      {"name", short_run_name(page, index)},
-                      {"label", run.label},
-                      {"model", run.model},
-                      {"setting", run.setting},
-                      {"status", run.status},
-                      {"started_at", run.started_at},
-                      {"commit", run.commit},
-                      {"mean", optional_number(run.mean)},
-                      {"output_tokens_per_s", optional_number(run.tokens_per_second)},
-                      {"peak_memory_bytes", optional_number(run.peak_memory_bytes)},
-                      {"energy_j", optional_number(run.energy_j)},
-                      {"provenance", facts_json(run.provenance)},
-                      {"tasks", std::move(tasks)}};
+  return Json::Object{
+      {"run", run.id},
+      {"name", short_run_name(page, index)},
+      {"label", run.label},
+      {"model", run.model},
+      {"setting", run.setting},
+      {"status", run.status},
+      {"started_at", run.started_at},
+      {"commit", run.commit},
+      {"mean", optional_number(run.mean)},
+      {"mean_against", run.mean_change ? difference_json(*run.mean_change) : Json()},
+      {"output_tokens_per_s", optional_number(run.tokens_per_second)},
+      {"peak_memory_bytes", optional_number(run.peak_memory_bytes)},
+      {"energy_j", optional_number(run.energy_j)},
+      {"provenance", facts_json(run.provenance)},
+      {"tasks", std::move(tasks)}};
 }
 
 Json metric_json(const Page& page, const PageMetric& metric) {

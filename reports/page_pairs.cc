@@ -11,8 +11,7 @@
 namespace assay::reports {
 namespace {
 
-constexpr double kAlpha = 0.05;
-constexpr double kPower = 0.8;
+const CompareOptions kOptions{.alpha = 0.05, .power = 0.8};
 
 /// "" when the two can be paired.
 std::string why_incomparable(const LoadedTask& a, const LoadedTask& b) {
@@ -95,10 +94,7 @@ void count_changes(const LoadedTask& a, const LoadedTask& b, PageDifference& out
   }
 }
 
-void test_change(const MetricResult& before, const MetricResult& after, const MetricFrame& frame,
-                 PageDifference& out) {
-  const MetricComparison test =
-      compare_results(before, after, frame, "", {.alpha = kAlpha, .power = kPower});
+void take_test(const MetricComparison& test, PageDifference& out) {
   out.value = test.difference;
   out.low = test.interval.low;
   out.high = test.interval.high;
@@ -137,7 +133,7 @@ PageValue group_difference(const LoadedTask& a, const LoadedTask& b, std::size_t
   const GroupPart after = group_part(b, metric, group);
   const Estimate change = difference(mean_estimate(after.values), mean_estimate(before.values));
   const Interval interval =
-      t_interval(change.value, standard_error(change, before.clusters), 1 - kAlpha);
+      t_interval(change.value, standard_error(change, before.clusters), 1 - kOptions.alpha);
   return {.value = change.value,
           .low = interval.low,
           .high = interval.high,
@@ -156,8 +152,10 @@ PagePair compare_same(const store::Store& store, const LoadedTask& a, const Load
   count_changes(a, b, counts);
   for (std::size_t i = 0; i < a.results.size(); ++i) {
     out.metrics.push_back(counts);
-    test_change(a.results[i], b.results[i], a.frame, out.metrics.back());
+    take_test(compare_results(a.results[i], b.results[i], a.frame, "", kOptions),
+              out.metrics.back());
   }
+  out.change = task_change(a.results[0], b.results[0], a.frame, a.data.task.dataset_digest);
   if (const auto plain = plain_metric(a.data.task)) {
     for (std::size_t group = 0; group < a.groups.size(); ++group) {
       out.groups.emplace_back(group_difference(a, b, *plain, static_cast<std::uint32_t>(group)));
@@ -167,6 +165,14 @@ PagePair compare_same(const store::Store& store, const LoadedTask& a, const Load
 }
 
 }  // namespace
+
+std::optional<PageDifference> mean_difference(std::span<const TaskChange> tasks) {
+  const auto test = mean_change(tasks, kOptions);
+  if (!test) return std::nullopt;
+  PageDifference out;
+  take_test(*test, out);
+  return out;
+}
 
 std::optional<std::size_t> plain_metric(const store::RunTaskRecord& task) {
   for (std::size_t i = 0; i < task.metrics.size(); ++i) {

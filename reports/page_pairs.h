@@ -4,9 +4,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "reports/mean_change.h"
 #include "reports/page.h"
 #include "reports/page_load.h"
 
@@ -15,6 +17,7 @@ namespace assay::reports {
 struct PagePair {
   std::string incomparable;             // why the tasks cannot be paired; "" when they can
   std::vector<PageDifference> metrics;  // as in the task; p_adjusted is p
+  TaskChange change;                    // of the headline metric
   /// The first plain mean, for each group of the reference; nothing where a group has no item.
   std::vector<std::optional<PageValue>> groups;
 };
@@ -22,6 +25,9 @@ struct PagePair {
 /// `other` minus `reference` on the items that have a verdict in both.
 PagePair pair_tasks(const store::Store& store, const LoadedTask& reference,
                     const LoadedTask& other);
+
+/// The change of the mean of tasks; its counts are left out. Nothing for fewer than two.
+std::optional<PageDifference> mean_difference(std::span<const TaskChange> tasks);
 
 /// Index of the first metric that is a plain mean of items; nothing without one.
 std::optional<std::size_t> plain_metric(const store::RunTaskRecord& task);

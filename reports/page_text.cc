@@ -30,15 +30,20 @@ std::string md_table(const Row& head, const std::vector<Row>& rows) {
   return out + "\n";
 }
 
+/// " -1.2 ▼", or nothing.
+std::string md_change(const std::optional<PageDifference>& difference) {
+  if (!difference) return "";
+  const Change change = change_of(*difference);
+  const char* mark = change == Change::kWorse ? " \u25BC" : " \u25B2";
+  return " " + points(difference->value) + (change == Change::kNone ? "" : mark);
+}
+
 std::string md_score(const Page& page, const PageMetric& metric, std::size_t run) {
   if (!metric.values[run]) return "\u2013";
   const PageValue& value = *metric.values[run];
   std::string out = percent(value.value) + " [" + percent_range(value.low, value.high) + "]";
-  if (metric.differences[run]) {
-    const Change change = change_of(*metric.differences[run]);
-    out += " " + points(metric.differences[run]->value);
-    if (change != Change::kNone) out += change == Change::kWorse ? " \u25BC" : " \u25B2";
-  } else if (run != page.reference && !metric.incomparable[run].empty()) {
+  out += md_change(metric.differences[run]);
+  if (!metric.differences[run] && run != page.reference && !metric.incomparable[run].empty()) {
     out += " \u2260";
   }
   if (value.unscored > 0) out += " (" + count_text(value.unscored) + " not scored)";
@@ -58,7 +63,7 @@ std::string md_board(const Page& page) {
   for (std::size_t i = 0; i < page.runs.size(); ++i) {
     const PageRun& run = page.runs[i];
     Row row = {md(run.model) + " " + md(run.setting) + (i == page.reference ? " (reference)" : "")};
-    if (has_mean) row.push_back(percent(run.mean.value_or(0)));
+    if (has_mean) row.push_back(percent(run.mean.value_or(0)) + md_change(run.mean_change));
     for (const PageMetric& metric : page.metrics) {
       if (metric.headline) row.push_back(md_score(page, metric, i));
     }
@@ -71,17 +76,30 @@ std::string md_board(const Page& page) {
          md_table(head, rows);
 }
 
+Row md_difference(const Page& page, const std::string& name, std::size_t run,
+                  const PageDifference& d) {
+  return {md(name),
+          md(short_run_name(page, run)),
+          points(d.value),
+          points_range(d.low, d.high),
+          md(p_text(d.p_adjusted)),
+          count_text(d.right_to_wrong),
+          count_text(d.wrong_to_right),
+          percent(d.detectable),
+          count_text(d.items)};
+}
+
 std::string md_differences(const Page& page) {
   std::vector<Row> rows;
   for (const PageMetric& metric : page.metrics) {
     for (std::size_t run = 0; run < page.runs.size(); ++run) {
       if (!metric.headline || !metric.differences[run]) continue;
-      const PageDifference& d = *metric.differences[run];
-      rows.push_back({md(metric.task), md(short_run_name(page, run)), points(d.value),
-                      points_range(d.low, d.high), md(p_text(d.p_adjusted)),
-                      count_text(d.right_to_wrong), count_text(d.wrong_to_right),
-                      percent(d.detectable), count_text(d.items)});
+      rows.push_back(md_difference(page, metric.task, run, *metric.differences[run]));
     }
+  }
+  for (std::size_t run = 0; run < page.runs.size(); ++run) {
+    const auto& mean = page.runs[run].mean_change;
+    if (mean) rows.push_back(md_difference(page, mean_name(page), run, *mean));
   }
   if (rows.empty()) return "";
   return "## Paired differences\n\n" +
@@ -159,7 +177,8 @@ std::string page_markdown(const Page& page) {
   }
   out += "\n";
   for (const RunVerdict& verdict : verdicts_of(page)) {
-    out += "- " + md(short_run_name(page, verdict.run)) + ": " + md(verdict_words(verdict)) + "\n";
+    out += "- " + md(short_run_name(page, verdict.run)) + ": " + md(verdict_words(page, verdict)) +
+           "\n";
   }
   return out + "\n" + md_board(page) + md_differences(page) + md_numerics(page) +
          md_published(page);

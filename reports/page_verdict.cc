@@ -16,11 +16,6 @@ std::string task_names(const std::vector<const PageMetric*>& metrics) {
   return join(names, ", ");
 }
 
-bool is_common(const Page& page, const std::string& task) {
-  return std::find(page.common_tasks.begin(), page.common_tasks.end(), task) !=
-         page.common_tasks.end();
-}
-
 PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verdicts) {
   PageAnswer out{.question = "Which scores best?"};
   const auto best = best_run(page);
@@ -30,17 +25,14 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
     return out;
   }
   out.answer = short_run_name(page, *best);
-  const std::string over = page.common_tasks.size() == 1
-                               ? page.common_tasks.front()
-                               : fmt::format("mean of {} tasks", page.common_tasks.size());
-  out.detail = fmt::format("{} % ({}).", percent(*rank_value(page, *best)), over);
+  out.detail = fmt::format("{} % ({}).", percent(*rank_value(page, *best)), mean_name(page));
   std::int64_t even = 0;
   for (const RunVerdict& verdict : verdicts) {
-    if (verdict.run == *best && verdict.better.empty() && verdict.tasks > 0) {
+    if (verdict.run == *best && !verdict.is_better() && verdict.tasks > 0) {
       out.detail += fmt::format(" Its lead over {} is not established.",
                                 short_run_name(page, page.reference));
     }
-    even += verdict.worse.empty() && verdict.better.empty() && verdict.tasks > 0 ? 1 : 0;
+    even += !verdict.is_worse() && !verdict.is_better() && verdict.tasks > 0 ? 1 : 0;
   }
   if (verdicts.empty()) return out;
   if (even == std::ssize(verdicts)) {
@@ -73,9 +65,12 @@ PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdict
                   short_run_name(page, page.reference));
   for (const RunVerdict& verdict : verdicts) {
     if (verdict.run != *fastest) continue;
-    out.detail +=
-        fmt::format(" No established loss on {}; a loss below {} points could hide in one.",
-                    counted(verdict.tasks, "task"), percent(verdict.detectable));
+    out.detail += fmt::format(
+        " No established loss on {}; a loss below {} points could hide in one{}.",
+        counted(verdict.tasks, "task"), percent(verdict.detectable),
+        verdict.mean == nullptr
+            ? ""
+            : fmt::format(", one below {} in their mean", percent(verdict.mean->detectable)));
   }
   return out;
 }
@@ -86,7 +81,7 @@ PageAnswer change_answer(const Page& page, const std::vector<RunVerdict>& verdic
   std::int64_t compared = 0;
   for (const RunVerdict& verdict : verdicts) {
     compared += verdict.tasks > 0 ? 1 : 0;
-    if (!verdict.worse.empty()) worse.push_back(short_run_name(page, verdict.run));
+    if (verdict.is_worse()) worse.push_back(short_run_name(page, verdict.run));
   }
   if (compared == 0) {
     out.answer = "Nothing to compare";
@@ -97,9 +92,10 @@ PageAnswer change_answer(const Page& page, const std::vector<RunVerdict>& verdic
   if (worse.empty()) {
     out.answer = "No established loss";
     out.detail = fmt::format(
-        "None of {} is worse than {} on any task, after correction for "
+        "None of {} is worse than {} on any task{}, after correction for "
         "several tests.",
-        counted(compared, "run"), short_run_name(page, page.reference));
+        counted(compared, "run"), short_run_name(page, page.reference),
+        page.common_tasks.size() > 1 ? " or on average" : "");
     return out;
   }
   out.answer = fmt::format("{} of {} worse", worse.size(), counted(compared, "run"));
@@ -107,17 +103,37 @@ PageAnswer change_answer(const Page& page, const std::vector<RunVerdict>& verdic
   out.detail =
       join(std::span<const std::string>(worse.data(), shown), ", ") +
       (worse.size() > shown ? fmt::format(" and {} more", worse.size() - shown) : "") +
-      fmt::format(": worse than {} on at least one task.", short_run_name(page, page.reference));
+      fmt::format(": worse than {} on at least one task{}.", short_run_name(page, page.reference),
+                  page.common_tasks.size() > 1 ? " or on average" : "");
   return out;
 }
 
 }  // namespace
+
+bool is_common(const Page& page, const std::string& task) {
+  return std::find(page.common_tasks.begin(), page.common_tasks.end(), task) !=
+         page.common_tasks.end();
+}
+
+bool RunVerdict::is_worse() const {
+  return !worse.empty() || (mean != nullptr && change_of(*mean) == Change::kWorse);
+}
+
+bool RunVerdict::is_better() const {
+  return !better.empty() || (mean != nullptr && change_of(*mean) == Change::kBetter);
+}
+
+std::string mean_name(const Page& page) {
+  return page.common_tasks.size() == 1 ? page.common_tasks.front()
+                                       : fmt::format("mean of {} tasks", page.common_tasks.size());
+}
 
 std::vector<RunVerdict> verdicts_of(const Page& page) {
   std::vector<RunVerdict> out;
   for (std::size_t run = 0; run < page.runs.size(); ++run) {
     if (run == page.reference) continue;
     RunVerdict verdict{.run = run};
+    if (page.runs[run].mean_change) verdict.mean = &*page.runs[run].mean_change;
     double sum = 0;
     for (const PageMetric& metric : page.metrics) {
       if (!metric.headline) continue;
@@ -158,7 +174,7 @@ std::optional<std::size_t> best_run(const Page& page) {
 std::optional<std::size_t> fastest_without_loss(const Page& page) {
   std::vector<bool> sound(page.runs.size(), true);
   for (const RunVerdict& verdict : verdicts_of(page)) {
-    sound[verdict.run] = verdict.tasks > 0 && verdict.worse.empty() && verdict.incomparable.empty();
+    sound[verdict.run] = verdict.tasks > 0 && !verdict.is_worse() && verdict.incomparable.empty();
   }
   std::optional<std::size_t> out;
   for (std::size_t run = 0; run < page.runs.size(); ++run) {
@@ -168,34 +184,38 @@ std::optional<std::size_t> fastest_without_loss(const Page& page) {
   return out;
 }
 
-std::string difference_words(const PageMetric& metric, std::size_t run) {
-  const PageDifference& d = *metric.differences[run];
-  return fmt::format("{} {} points {}, {} right to wrong, {} wrong to right, Holm p {}",
-                     metric.task, points(d.value), points_range(d.low, d.high),
-                     count_text(d.right_to_wrong), count_text(d.wrong_to_right),
-                     p_text(d.p_adjusted));
+std::string difference_words(const std::string& name, const PageDifference& d) {
+  return fmt::format("{} {} points {}, {} right to wrong, {} wrong to right, Holm p {}", name,
+                     points(d.value), points_range(d.low, d.high), count_text(d.right_to_wrong),
+                     count_text(d.wrong_to_right), p_text(d.p_adjusted));
 }
 
-std::string verdict_words(const RunVerdict& verdict) {
+std::string verdict_words(const Page& page, const RunVerdict& verdict) {
   if (verdict.tasks == 0) {
     return verdict.incomparable.empty()
                ? "has no task that the reference has"
                : "cannot be compared: " + verdict.incomparable[0]->incomparable[verdict.run];
   }
   std::string out;
+  if (verdict.mean != nullptr && change_of(*verdict.mean) != Change::kNone) {
+    out = difference_words(mean_name(page), *verdict.mean);
+  }
   for (const auto* list : {&verdict.worse, &verdict.better}) {
     for (const PageMetric* metric : *list) {
-      out += (out.empty() ? "" : "; ") + difference_words(*metric, verdict.run);
+      out += (out.empty() ? "" : "; ") +
+             difference_words(metric->task, *metric->differences[verdict.run]);
     }
   }
   if (out.empty()) {
     const double same = verdict.responses > 0 ? static_cast<double>(verdict.identical) /
                                                     static_cast<double>(verdict.responses)
                                               : 0;
+    const std::string range =
+        verdict.mean == nullptr ? "" : " " + points_range(verdict.mean->low, verdict.mean->high);
     out = fmt::format(
-        "No established change on {}: {} points on average, {} % of the responses "
+        "No established change on {}: {} points on average{}, {} % of the responses "
         "identical; losses below {} points could hide in one task",
-        counted(verdict.tasks, "task"), points(verdict.mean_difference), percent(same),
+        counted(verdict.tasks, "task"), points(verdict.mean_difference), range, percent(same),
         percent(verdict.detectable));
   }
   if (!verdict.incomparable.empty()) {

@@ -10,10 +10,14 @@
 
 namespace assay::reports {
 
-/// One run against the reference, over the headline metrics.
+/// Whether this task is one of those that Page::common_tasks names.
+bool is_common(const Page& page, const std::string& task);
+
+/// One run against the reference, over the headline metrics and their mean.
 struct RunVerdict {
   std::size_t run = 0;
-  std::int64_t tasks = 0;  // compared
+  std::int64_t tasks = 0;                // compared
+  const PageDifference* mean = nullptr;  // of the common tasks, where the page has it
   std::vector<const PageMetric*> worse;
   std::vector<const PageMetric*> better;
   std::vector<const PageMetric*> incomparable;
@@ -21,6 +25,10 @@ struct RunVerdict {
   double mean_difference = 0;
   std::int64_t responses = 0;
   std::int64_t identical = 0;
+
+  /// Established on some task, or on their mean.
+  bool is_worse() const;
+  bool is_better() const;
 };
 /// One for each run but the reference. Pointers into `page`.
 std::vector<RunVerdict> verdicts_of(const Page& page);
@@ -33,9 +41,11 @@ std::optional<double> rank_value(const Page& page, std::size_t run);
 std::optional<std::size_t> fastest_without_loss(const Page& page);
 
 /// "gsm8k@assay -2.1 points [-3.0, -1.2], 31 right to wrong, 12 wrong to right, Holm p 0.003".
-std::string difference_words(const PageMetric& metric, std::size_t run);
+std::string difference_words(const std::string& name, const PageDifference& difference);
+/// "mean of 7 tasks", or the only common task.
+std::string mean_name(const Page& page);
 /// The verdict on one run as a sentence.
-std::string verdict_words(const RunVerdict& verdict);
+std::string verdict_words(const Page& page, const RunVerdict& verdict);
 /// The three answers of the page's head, each a title and a sentence or two.
 struct PageAnswer {
   std::string question;

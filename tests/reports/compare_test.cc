@@ -44,6 +44,22 @@ class CompareTest : public ::testing::Test {
   store::RunRecord add_run(const std::string& verdicts) {
     return add_run(verdicts, test::example_task());
   }
+  /// The same verdicts in several tasks.
+  store::RunRecord add_tasks(const std::vector<store::RunTaskRecord>& tasks,
+                             const std::string& verdicts) {
+    const store::RunRecord run = store_.load_run(store_.create_run(test::example_run(), tasks));
+    store::RunWriter writer(store_, run.row, run.machine);
+    for (const store::RunTaskRecord& task : store_.load_tasks(run.row)) {
+      std::vector<store::SampleRecord> samples;
+      for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        samples.push_back(
+            test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1', task.name));
+      }
+      writer.add(task.row, samples);
+    }
+    writer.finish(store::RunStatus::kDone);
+    return store_.load_run(run.name);
+  }
 
   test::TemporaryFolder folder_;
   store::Store store_ = store::Store::open(folder_.path() / "results.db", store::OpenMode::kCreate);
@@ -75,6 +91,61 @@ TEST_F(CompareTest, TenLostItemsGiveTheExactMcNemarP) {
   EXPECT_NEAR(metric.p, 2.0 / 1024, 1e-15);
   EXPECT_EQ(metric.method, "exact McNemar");
   EXPECT_NEAR(metric.standard_error, std::sqrt(0.25 * 0.75 / 39), 1e-12);
+}
+
+// Three items lost in each of three tasks: nothing in a task, something in their mean.
+TEST_F(CompareTest, TheMeanOfTasksFindsASmallLossOnEach) {
+  std::vector<store::RunTaskRecord> tasks;
+  for (const char* name : {"gsm8k", "mmlu", "gpqa"}) tasks.push_back(test::example_task(name, 40));
+  const auto a = add_tasks(tasks, std::string(40, '1'));
+  const auto b = add_tasks(tasks, "000" + std::string(37, '1'));
+  const Comparison comparison = compare_runs(store_, a, b);
+  ASSERT_EQ(comparison.tasks.size(), 3U);
+  EXPECT_DOUBLE_EQ(comparison.tasks[0].metrics[0].p, 0.25);
+  EXPECT_DOUBLE_EQ(comparison.tasks[0].metrics[0].p_adjusted, 0.75);
+  ASSERT_TRUE(comparison.mean);
+  const MetricComparison& mean = *comparison.mean;
+  EXPECT_NEAR(mean.difference, -0.075, 1e-15);
+  EXPECT_EQ(mean.method, "sign flips");
+  EXPECT_DOUBLE_EQ(mean.p, 2.0 / 512);  // all nine one way
+  EXPECT_DOUBLE_EQ(mean.p_adjusted, 8.0 / 512);
+  EXPECT_DOUBLE_EQ(comparison.overall_p, 8.0 / 512);
+  const double error = comparison.tasks[0].metrics[0].standard_error;
+  EXPECT_NEAR(mean.standard_error, error / std::sqrt(3), 1e-12);
+  const double t = 1.980448;  // 3 x 39 degrees of freedom
+  EXPECT_NEAR(mean.interval.low, -0.075 - t * mean.standard_error, 1e-6);
+}
+
+TEST_F(CompareTest, AGateOnTheMeanFailsWhereNoTaskDoes) {
+  std::vector<store::RunTaskRecord> tasks;
+  for (const char* name : {"gsm8k", "mmlu", "gpqa"}) tasks.push_back(test::example_task(name, 40));
+  const auto a = add_tasks(tasks, std::string(40, '1'));
+  const auto b = add_tasks(tasks, "000" + std::string(37, '1'));
+  GatePolicy policy;
+  policy.rules = {{.task = "*", .margin = 0.01}, {.task = "mean", .margin = 0.01}};
+  const GateReport report = check_gates(store_, a, b, policy);
+  ASSERT_EQ(report.results.size(), 4U);
+  EXPECT_EQ(report.results[0].verdict, GateVerdict::kInconclusive);
+  EXPECT_EQ(report.results[3].verdict, GateVerdict::kFail) << report.results[3].reason;
+  EXPECT_EQ(report.results[3].name, "mean of 3 tasks");
+  EXPECT_THAT(report.results[3].reason, HasSubstr("9 right to wrong, 0 wrong to right"));
+
+  const auto one = add_run("1111");
+  EXPECT_EQ(check_gates(store_, one, add_run("1110"), policy).results[1].verdict,
+            GateVerdict::kIncomparable);
+}
+
+// Two protocols on the same questions: what changed in both is one observation.
+TEST_F(CompareTest, TasksOfTheSameItemsAreNotTakenAsIndependent) {
+  std::vector<store::RunTaskRecord> tasks(2, test::example_task("gsm8k", 40));
+  tasks[1].protocol = "other";
+  const auto a = add_tasks(tasks, std::string(40, '1'));
+  const auto b = add_tasks(tasks, "00000" + std::string(35, '1'));
+  const Comparison comparison = compare_runs(store_, a, b);
+  ASSERT_TRUE(comparison.mean);
+  EXPECT_DOUBLE_EQ(comparison.mean->p, 2.0 / 32);
+  EXPECT_NEAR(comparison.mean->standard_error, comparison.tasks[0].metrics[0].standard_error,
+              1e-12);
 }
 
 TEST_F(CompareTest, ClusteredByGroupOneBadSubjectIsOneObservation) {

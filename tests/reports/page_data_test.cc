@@ -62,6 +62,42 @@ TEST_F(PageDataTest, DifferencesAreThoseOfTheComparison) {
   }
 }
 
+TEST_F(PageDataTest, TheMeanOfTasksIsThatOfTheComparisonAndDecidesTheVerdict) {
+  const std::vector<store::RunTaskRecord> tasks = {test::example_task("gsm8k", 40),
+                                                   test::example_task("mmlu", 40)};
+  const auto add = [&](const std::string& setting, const std::string& verdicts) {
+    const store::RunRecord run =
+        store_.load_run(store_.create_run(test::example_run(setting), tasks));
+    store::RunWriter writer(store_, run.row, run.machine);
+    for (const store::RunTaskRecord& task : store_.load_tasks(run.row)) {
+      std::vector<store::SampleRecord> samples;
+      for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        samples.push_back(
+            test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1', task.name));
+      }
+      writer.add(task.row, samples);
+    }
+    writer.finish(store::RunStatus::kDone);
+    return store_.load_run(run.name);
+  };
+  const store::RunRecord base = add("bf16", std::string(40, '1'));
+  const store::RunRecord head = add("fp8", "00000" + std::string(35, '1'));
+  const Page page = load_page(store_, {.runs = {base.name, head.name}});
+  const MetricComparison mean = *compare_runs(store_, base, head).mean;
+  EXPECT_FALSE(page.runs[0].mean_change);
+  ASSERT_TRUE(page.runs[1].mean_change);
+  const PageDifference& d = *page.runs[1].mean_change;
+  EXPECT_EQ(std::tuple(d.value, d.low, d.high, d.p, d.p_adjusted, d.detectable, d.method),
+            std::tuple(mean.difference, mean.interval.low, mean.interval.high, mean.p,
+                       mean.p_adjusted, mean.detectable, mean.method));
+  EXPECT_EQ(std::tuple(d.items, d.responses, d.right_to_wrong, d.wrong_to_right),
+            std::tuple(80, 80, 10, 0));
+  EXPECT_EQ(d.p_adjusted, 6.0 / 1024);
+  const std::string text = page_markdown(page);
+  EXPECT_THAT(text, ::testing::HasSubstr("1 of 1 run worse"));
+  EXPECT_THAT(text, ::testing::HasSubstr("mean of 2 tasks \u221212.5 points"));
+}
+
 TEST_F(PageDataTest, WhatCannotBePairedSaysWhy) {
   const store::RunRecord base = add_run("bf16", "1100");
   store::RunTaskRecord task = test::example_task();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "reports/mean_change.h"
 #include "reports/statistics.h"
 
 namespace assay::reports {

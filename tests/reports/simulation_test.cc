@@ -87,6 +87,38 @@ Case difference_coverage(const std::string& name, const PairDesign& design) {
           }};
 }
 
+/// Seven tasks, one of them in clusters as MGSM; `flips` of the items change, half each way but for
+/// the share `loss`.
+std::vector<TaskChange> draw_tasks(SplitMix64& random, double flips, double loss) {
+  const double up = (flips - loss) / 2;
+  const double down = (flips + loss) / 2;
+  std::vector<TaskChange> out;
+  for (const int n : {1319, 541, 164, 198, 500, 1000, 250}) {
+    const Pairs pairs = draw_pairs(
+        random, n == 250 ? PairDesign{n, 11, 0.5, up, down} : PairDesign{n, 1, 0, up, down});
+    MetricFrame frame;
+    for (const std::uint32_t cluster : pairs.clusters) {
+      const auto item = static_cast<std::int64_t>(frame.items.size());
+      frame.items.push_back({1'000'000 * std::ssize(out) + item, 0, cluster});
+    }
+    out.push_back(task_change({mean_estimate(pairs.before)}, {mean_estimate(pairs.after)}, frame,
+                              std::to_string(n)));
+  }
+  return out;
+}
+
+Case mean_level(const std::string& name, double flips) {
+  return {"mean of 7 tasks, " + name, 0, kAlpha + 0.01, [=](SplitMix64& r) {
+            return mean_change(draw_tasks(r, flips, 0), {.draws = 999})->p <= kAlpha;
+          }};
+}
+
+Case mean_coverage(const std::string& name, double flips, double loss) {
+  return {"mean of 7 tasks, " + name, 0.93, 0.97, [=](SplitMix64& r) {
+            return holds(mean_change(draw_tasks(r, flips, loss), {.draws = 1})->interval, -loss);
+          }};
+}
+
 std::vector<Case> comparisons() {
   const PairDesign few{50, 1, 0, 0.1, 0.1};
   const PairDesign many{1319, 1, 0, 0.025, 0.025};
@@ -107,10 +139,13 @@ std::vector<Case> comparisons() {
           rank_level(30, false),
           rank_level(10, true),
           holm_level(),
+          mean_level("a change in 400 items", 0.0025),
+          mean_level("a change in 25 items", 0.04),
           difference_coverage("50 items", few),
           difference_coverage("1319 items, 2 points worse", {1319, 1, 0, 0.01, 0.03}),
           difference_coverage("30 clusters of 11", few_clusters),
-          difference_coverage("250 clusters of 11", many_clusters)};
+          difference_coverage("250 clusters of 11", many_clusters),
+          mean_coverage("a change in 25 items, a point worse", 0.04, 0.01)};
 }
 INSTANTIATE_TEST_SUITE_P(Comparison, Simulation, ::testing::ValuesIn(comparisons()));
 
