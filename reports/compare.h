@@ -20,8 +20,8 @@ struct CompareOptions {
   double power = 0.8;
   bool common_items = false;  // pair what both have, instead of refusing runs of different items
   ClusterBy cluster = ClusterBy::kSource;
-  std::size_t max_flips = 20;    // listed with their responses, for each task
-  std::int64_t draws = 100'000;  // of signs, for the p of the mean
+  std::size_t max_flips = 20;   // listed with their responses, for each task
+  std::int64_t draws = 20'000;  // of signs, for the p of the mean
 };
 
 /// An item whose response changed its verdict.
