@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include "cli/examples.h"
+
 namespace assay::cli {
 
 void add_commands(CLI::App& app, Chosen& chosen) {
@@ -21,6 +23,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_serve(app, chosen);
   add_datasets(app, chosen);
   add_doctor(app, chosen);
+  add_examples(app);
 }
 
 }  // namespace assay::cli

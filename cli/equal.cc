@@ -52,7 +52,7 @@ ExitCode run_equal(const std::vector<std::string>& rules) {
 
 void add_equal(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand(
-      "equal", "reads pairs {\"a\", \"b\"} a line and says whether they are the same MATH answer");
+      "equal", "Say whether the pairs {\"a\", \"b\"} on stdin are the same MATH answer");
   command->add_flag_callback(
       "--json", [] {}, "JSON lines, as without it");
   auto rules = std::make_shared<std::vector<std::string>>();

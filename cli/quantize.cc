@@ -150,7 +150,7 @@ ExitCode quantize(const QuantizeArguments& a) {
 
 void add_quantize(CLI::App& app, Chosen& chosen) {
   CLI::App* command =
-      app.add_subcommand("quantize", "Writes a quantized checkpoint that other engines load too");
+      app.add_subcommand("quantize", "Write a quantized checkpoint that other engines load too");
   auto a = std::make_shared<QuantizeArguments>();
   command->add_option("--model", a->model, "Folder with an unquantized checkpoint")->required();
   command->add_option("--to", a->to, "Setting, NAME or NAME[PATTERN=NAME,...]")->required();
