@@ -133,6 +133,14 @@ double plain_standard_error(std::span<const double> values) {
   return std::sqrt(squares / (n - 1) / n);
 }
 
+MeanInterval mean_interval(std::span<const double> values, double confidence) {
+  MeanInterval out;
+  for (const double value : values) out.mean += value / static_cast<double>(values.size());
+  const StandardError error{plain_standard_error(values), std::ssize(values)};
+  if (values.size() > 1) out.interval = t_interval(out.mean, error, confidence);
+  return out;
+}
+
 Interval wilson_interval(double successes, double n, double confidence) {
   if (n <= 0) return {0, 1};
   const double z = normal_quantile(0.5 + confidence / 2);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,6 +54,12 @@ Interval t_interval(double value, const StandardError& error, double confidence)
 
 /// s / sqrt(n) with n - 1 in s.
 double plain_standard_error(std::span<const double> values);
+/// The mean of independent values with its t interval; one value has none. REQUIRES: not empty.
+struct MeanInterval {
+  double mean = 0;
+  std::optional<Interval> interval;
+};
+MeanInterval mean_interval(std::span<const double> values, double confidence);
 /// For `successes` of n independent trials; n = 0 gives [0, 1].
 Interval wilson_interval(double successes, double n, double confidence);
 /// The interval of a metric of `items`, cut to [0, 1]: Wilson's for a mean whose every item is 0 or

@@ -14,6 +14,7 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kSmallText = 64 << 10;
+constexpr std::size_t kFewMembers = 16;  // compared one with each other: cheaper than sorting
 // A tree takes some 50 bytes a value, a text like [0,0,0] two: what is accepted must not become a
 // large multiple of itself. The largest real file, a tokenizer, has 1.3 million.
 constexpr std::size_t kMaxValues = std::size_t{1} << 23;
@@ -50,6 +51,20 @@ struct WriteStyle {
 
 void write(const Json& json, std::string& out, const WriteStyle& style, int depth);
 
+/// Most texts need no escape.
+void append_quoted(std::string& out, std::string_view text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  });
+  if (!plain) {
+    out += json_quote(text);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
 void newline(std::string& out, const WriteStyle& style, int depth) {
   if (!style.pretty) return;
   out += '\n';
@@ -71,22 +86,23 @@ void write_array(const Json::Array& array, std::string& out, const WriteStyle& s
 
 void write_object(const Json::Object& object, std::string& out, const WriteStyle& style,
                   int depth) {
-  std::vector<const Json::Member*> members;
-  members.reserve(object.size());
-  for (const auto& member : object) members.push_back(&member);
+  const auto write_member = [&](const Json::Member& member, bool first) {
+    if (!first) out += ',';
+    newline(out, style, depth + 1);
+    append_quoted(out, member.first);
+    out += style.pretty ? ": " : ":";
+    write(member.second, out, style, depth + 1);
+  };
+  out += '{';
   if (style.sorted) {
+    std::vector<const Json::Member*> members;
+    members.reserve(object.size());
+    for (const auto& member : object) members.push_back(&member);
     std::sort(members.begin(), members.end(),
               [](const auto* a, const auto* b) { return a->first < b->first; });
-  }
-  out += '{';
-  bool first = true;
-  for (const auto* member : members) {
-    if (!first) out += ',';
-    first = false;
-    newline(out, style, depth + 1);
-    out += json_quote(member->first);
-    out += style.pretty ? ": " : ":";
-    write(member->second, out, style, depth + 1);
+    for (const auto* member : members) write_member(*member, member == members.front());
+  } else {
+    for (const auto& member : object) write_member(member, &member == &object.front());
   }
   if (!object.empty()) newline(out, style, depth);
   out += '}';
@@ -98,11 +114,12 @@ void write(const Json& json, std::string& out, const WriteStyle& style, int dept
   } else if (json.is_bool()) {
     out += json.as_bool() ? "true" : "false";
   } else if (json.is_int()) {
-    out += std::to_string(json.as_int());
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, json.as_int()).ptr);
   } else if (json.is_number()) {
     append_number(out, json.as_double());
   } else if (json.is_string()) {
-    out += json_quote(json.as_string());
+    append_quoted(out, json.as_string());
   } else if (json.is_array()) {
     write_array(json.as_array(), out, style, depth);
   } else {
@@ -171,6 +188,7 @@ void Json::push_back(Json value) {
 
 std::string Json::dump() const {
   std::string out;
+  out.reserve(256);
   write(*this, out, {}, 0);
   return out;
 }
@@ -294,12 +312,24 @@ class JsonParser {
   }
 
   void refuse_duplicates(const Json::Object& members, std::size_t offset) const {
+    if (members.size() <= kFewMembers) {
+      for (std::size_t i = 1; i < members.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+          if (members[k].first == members[i].first) refuse(members[i].first, offset);
+        }
+      }
+      return;
+    }
     std::vector<std::string_view> keys;
     keys.reserve(members.size());
     for (const auto& member : members) keys.emplace_back(member.first);
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
-    if (twice != keys.end()) fail(offset, fmt::format("key \"{}\" stands twice", escaped(*twice)));
+    if (twice != keys.end()) refuse(*twice, offset);
+  }
+
+  [[noreturn]] void refuse(std::string_view twice, std::size_t offset) const {
+    fail(offset, fmt::format("key \"{}\" stands twice", escaped(twice)));
   }
 
   simdjson::padded_string padded_;

@@ -11,6 +11,7 @@
 #include "cli/engine_options.h"
 #include "cli/store_path.h"
 #include "engine/parallel/thread_team.h"
+#include "store/bench_values.h"
 #include "store/store.h"
 #include "suites/interrupt.h"
 
@@ -64,10 +65,6 @@ bool shown(const suites::CaseFigure& figure) {
   return headline || figure.metric.rfind("mlperf_", 0) == 0;
 }
 
-bool is_server(const std::string& model) {
-  return model.starts_with("http://") || model.starts_with("https://");
-}
-
 std::optional<engine::Roofline> roofline_of(const engine::ModelInfo& info, int threads) {
   log_info("measuring what this machine can do");
   if (info.device == "cuda") return engine::measure_gpu_roofline();
@@ -98,12 +95,19 @@ void add_bench_model_options(CLI::App& command, BenchArguments& a) {
   add_launcher_option(command, a.launcher);
 }
 
+void add_starts_option(CLI::App& command, BenchArguments& a) {
+  command
+      .add_option("--starts", a.starts,
+                  "Make the model anew so often; with two or more, intervals and tests count starts")
+      ->check(CLI::Range(1, 1000));
+}
+
 void add_bench_options(CLI::App& command, BenchArguments& a) {
   command.add_option("--db", a.db, "Result store")->envname("ASSAY_DB");
   command.add_option("--label", a.label, "Stored with the run");
   command.add_option("--branch", a.branch, "Of the work under test")->envname("ASSAY_BRANCH");
   command.add_option("--revision", a.revision, "Of the work under test")->envname("ASSAY_REVISION");
-  command.add_option("--reps", a.reps, "Repetitions of every case, interleaved")
+  command.add_option("--reps", a.reps, "Repetitions of every case after each start, interleaved")
       ->check(CLI::Range(1, 10'000));
   command
       .add_option("--allowed-noise", a.allowed_noise,
@@ -113,21 +117,42 @@ void add_bench_options(CLI::App& command, BenchArguments& a) {
   command.add_flag("--json", a.json, "One JSON object a case");
 }
 
-BenchModel::BenchModel(const BenchArguments& a) : remote_(is_server(a.engine.model)) {
-  engine::EngineOptions engine = a.engine;
-  engine.prefix_cache = false;  // no prompt is read twice, and finding that out costs time
-  session_ = engine::make_session(engine);
+BenchModel::BenchModel(const BenchArguments& a)
+    : engine_(a.engine), remote_(engine::is_served(a.engine.model)) {
+  if (a.starts > 1 && remote_) {
+    throw_input("--starts {}: a server is not started from here; measure it again after its own start",
+                a.starts);
+  }
+  if (a.starts > 1 && a.engine.processes != nullptr) {
+    throw_input("--starts {}: for models of one process", a.starts);
+  }
+  engine_.prefix_cache = false;  // no prompt is read twice, and finding that out costs time
+  session_ = engine::make_session(engine_);
   target_ = {.session = session_.get(), .clock = &clock_, .seed = a.engine.seed};
   if (!remote_ && a.bounds) target_.roofline = roofline_of(session_->info(), a.engine.threads);
 }
 
-suites::MeasureOptions measure_options(const BenchArguments& a, bool remote) {
-  suites::MeasureOptions out{.reps = a.reps};
-  out.noise.foreign_cores = a.allowed_noise;
-  out.noise.foreign_counts = !remote;
+void BenchModel::restart() {
+  target_.session = nullptr;
+  session_.reset();  // two models may not fit
+  session_ = engine::make_session(engine_);
+  target_.session = session_.get();
+}
+
+suites::MeasureOptions measure_options(const BenchArguments& a, BenchModel& model) {
+  suites::MeasureOptions out{
+      .starts = a.starts, .reps = a.reps, .restart = [&model] { model.restart(); }};
+  out.noise = noise_limits(a, model.remote());
   if (!a.quiet) {
     out.progress = [](const std::string& line) { log_info("{}", line); };
   }
+  return out;
+}
+
+suites::NoiseLimits noise_limits(const BenchArguments& a, bool remote) {
+  suites::NoiseLimits out;
+  out.foreign_cores = a.allowed_noise;
+  out.foreign_counts = !remote;
   return out;
 }
 
@@ -186,12 +211,16 @@ void print_cases(const std::vector<store::BenchCaseRecord>& cases) {
   for (const store::BenchCaseRecord& bench : cases) {
     const auto invalid = std::count_if(bench.reps.begin(), bench.reps.end(),
                                        [](const auto& rep) { return !rep.invalid_reason.empty(); });
-    fmt::print("{}  {} repetitions{}\n", bench.name, bench.reps.size(),
+    const std::int64_t starts = bench.reps.empty() ? 1 : store::start_of(bench.reps.back()) + 1;
+    fmt::print("{}  {} repetitions{}{}\n", bench.name, bench.reps.size(),
+               starts > 1 ? fmt::format(" in {} starts", starts) : "",
                invalid > 0 ? fmt::format(", {} left out", invalid) : "");
     for (const suites::CaseFigure& figure : suites::figures_of(bench)) {
       if (!shown(figure)) continue;
       fmt::print("  {:<32} {:>12.5g}{}\n", figure.metric, figure.mean,
-                 figure.reps > 1 ? fmt::format("  [{:.5g}, {:.5g}]", figure.low, figure.high) : "");
+                 figure.interval ? fmt::format("  [{:.5g}, {:.5g}]", figure.interval->low,
+                                               figure.interval->high)
+                                 : "");
     }
   }
 }

@@ -23,6 +23,7 @@ struct BenchArguments {
   std::string label;
   std::string branch;
   std::string revision;
+  std::int64_t starts = 1;
   std::int64_t reps = 5;
   double allowed_noise = 0.15;  // of a core
   bool bounds = true;
@@ -32,19 +33,25 @@ struct BenchArguments {
 
 /// The engine options, --dp, --launcher.
 void add_bench_model_options(CLI::App& command, BenchArguments& a);
+/// --starts, for models that are made here.
+void add_starts_option(CLI::App& command, BenchArguments& a);
 /// --db, --label, --branch, --revision, --reps, --allowed-noise, --json.
 void add_bench_options(CLI::App& command, BenchArguments& a);
 
 /// An open model and its machine. `target` refers to the other members.
 class BenchModel {
  public:
+  /// Throws: Error(kInput) for several starts of what is not started here.
   explicit BenchModel(const BenchArguments& a);
+  /// Makes the model anew. REQUIRES: nothing is in flight.
+  void restart();
   [[nodiscard]] const suites::BenchTarget& target() const { return target_; }
   [[nodiscard]] engine::Session& session() const { return *session_; }
   /// Whether requests go to a server: its work on this machine is not interference then.
   [[nodiscard]] bool remote() const { return remote_; }
 
  private:
+  engine::EngineOptions engine_;
   bool remote_;
   std::unique_ptr<engine::Session> session_;
   suites::SteadyLoadClock clock_;
@@ -54,7 +61,9 @@ class BenchModel {
 /// "run:NAME" takes the lengths of a stored run, anything else is a file.
 std::vector<suites::RequestLength> lengths_from(const std::string& source, const std::string& db);
 
-suites::MeasureOptions measure_options(const BenchArguments& a, bool remote);
+/// REQUIRES: `model` outlives them.
+suites::MeasureOptions measure_options(const BenchArguments& a, BenchModel& model);
+suites::NoiseLimits noise_limits(const BenchArguments& a, bool remote);
 
 /// A run of the model named `suite`, from the arguments.
 suites::BenchRun bench_run(const BenchArguments& a, const BenchModel& model,

@@ -79,7 +79,7 @@ suites::Measured run_programs(const KernelArguments& a) {
   const suites::InterruptibleWork work;  // finished programs are stored
   suites::Measured out;
   suites::Telemetry telemetry;
-  const suites::NoiseLimits limits = measure_options(a, false).noise;
+  const suites::NoiseLimits limits = noise_limits(a, false);
   for (const fs::path& program : suites::kernel_programs(a.programs.folder)) {
     if (suites::interrupted()) break;
     const std::string name = program.filename().string();

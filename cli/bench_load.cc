@@ -28,11 +28,11 @@ Json list_json(const std::vector<std::int64_t>& values) {
 }
 
 /// Measures the cases and puts the machine's bounds in front of them.
-ExitCode measure_and_finish(const BenchArguments& a, const BenchModel& model,
+ExitCode measure_and_finish(const BenchArguments& a, BenchModel& model,
                             const std::vector<suites::BenchCase>& cases,
                             const suites::BenchRun& run) {
   suites::install_interrupt_handlers();
-  suites::Measured measured = suites::measure_cases(cases, measure_options(a, model.remote()));
+  suites::Measured measured = suites::measure_cases(cases, measure_options(a, model));
   if (model.target().roofline) {
     measured.cases.insert(measured.cases.begin(), suites::roofline_case(*model.target().roofline));
   }
@@ -40,7 +40,7 @@ ExitCode measure_and_finish(const BenchArguments& a, const BenchModel& model,
 }
 
 ExitCode latency(const LatencyArguments& a) {
-  const BenchModel model(a);
+  BenchModel model(a);
   Json definition;
   definition.set("batch", list_json(a.options.batches));
   definition.set("input", list_json(a.options.inputs));
@@ -62,7 +62,7 @@ ExitCode throughput(const ThroughputArguments& a) {
       }
     }
   }
-  const BenchModel model(a);
+  BenchModel model(a);
   Json definition;
   Json loads{Json::Array{}};
   for (const auto& load : options.loads) loads.push_back(suites::lengths_json(load));
@@ -79,6 +79,7 @@ void add_bench_latency(CLI::App& bench, Chosen& chosen) {
       "latency", "Batches of equal requests, one after the other: first token, time per token");
   auto a = std::make_shared<LatencyArguments>();
   add_bench_model_options(*command, *a);
+  add_starts_option(*command, *a);
   add_bench_options(*command, *a);
   command->add_option("--batch", a->options.batches, "Requests sent at once; several: 1,8")
       ->delimiter(',')
@@ -102,6 +103,7 @@ void add_bench_throughput(CLI::App& bench, Chosen& chosen) {
       bench.add_subcommand("throughput", "Offline: all requests at once, tokens a second");
   auto a = std::make_shared<ThroughputArguments>();
   add_bench_model_options(*command, *a);
+  add_starts_option(*command, *a);
   add_bench_options(*command, *a);
   command->add_option("--input", a->inputs, "Tokens of a prompt; several: 128,1024")
       ->delimiter(',')

@@ -104,11 +104,11 @@ void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep
 
 /// One repetition at a rate, kept among the cases that are stored: whether it was carried, or
 /// nothing where that was not seen.
-std::optional<bool> probe(const ServeArguments& a, const BenchModel& model,
+std::optional<bool> probe(const ServeArguments& a, BenchModel& model,
                           suites::ServeOptions options, double rate, suites::Measured& all) {
   options.rates = {rate};
-  suites::MeasureOptions measuring = measure_options(a, model.remote());
-  measuring.reps = 1;
+  suites::MeasureOptions measuring = measure_options(a, model);
+  measuring.starts = measuring.reps = 1;
   suites::Measured one =
       suites::measure_cases(suites::serve_cases(model.target(), options), measuring);
   if (one.cases.empty()) return std::nullopt;
@@ -130,7 +130,7 @@ std::optional<bool> probe(const ServeArguments& a, const BenchModel& model,
 }
 
 /// The highest rate that is carried; then that rate, with all repetitions.
-suites::Measured sweep(const ServeArguments& a, const BenchModel& model,
+suites::Measured sweep(const ServeArguments& a, BenchModel& model,
                        suites::ServeOptions options) {
   if (options.arrivals == suites::Arrivals::kClosed) {
     throw_input("--sweep raises the rate of an open loop; give several --concurrency instead");
@@ -149,7 +149,7 @@ suites::Measured sweep(const ServeArguments& a, const BenchModel& model,
   if (peak > 0 && complete) {
     options.rates = {peak};
     out = suites::measure_cases(suites::serve_cases(model.target(), options),
-                                measure_options(a, model.remote()));
+                                measure_options(a, model));
   }
   // A search that was cut short has found no peak.
   if (complete) {
@@ -195,12 +195,12 @@ ExitCode serve(const ServeArguments& a) {
       write_timings(timings, name, rep, load);
     };
   }
-  const BenchModel model(a);
+  BenchModel model(a);
   suites::install_interrupt_handlers();
   suites::Measured measured =
       a.sweep ? sweep(a, model, options)
               : suites::measure_cases(suites::serve_cases(model.target(), options),
-                                      measure_options(a, model.remote()));
+                                      measure_options(a, model));
   return finish_bench(a, bench_run(a, model, "bench serve", definition_of(options, a.sweep)),
                       std::move(measured));
 }
@@ -263,6 +263,7 @@ void add_bench_serve(CLI::App& bench, Chosen& chosen) {
   auto a = std::make_shared<ServeArguments>();
   a->bounds = false;  // none of a stream's figures has one
   add_bench_model_options(*command, *a);
+  add_starts_option(*command, *a);
   add_bench_options(*command, *a);
   add_load_options(*command, *a);
   add_limit_options(*command, *a);

@@ -34,33 +34,44 @@ int fail(ExitCode code, const std::string& message) {
   return static_cast<int>(code);
 }
 
-/// The subcommand that stands on the command line, with a suggestion when it is misspelt.
-std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int argc,
-                          char** argv) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (argc > 1 && argv[1][0] != '-') {
-    const std::string word = argv[1];
-    if (std::find(names.begin(), names.end(), word) == names.end()) {
-      return "unknown command \"" + word + "\"" + assay::suggestion(word, names) +
-             "; see assay --help";
-    }
-    const CLI::App* command = app.get_subcommand(word);
-    std::vector<std::string> options;
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
-    }
-    for (int i = 2; i < argc; ++i) {
-      const std::string given = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-      const bool known = std::find(options.begin(), options.end(), given) != options.end();
-      if (given.rfind("--", 0) == 0 && !known && !options.empty()) {
-        const std::string hint = assay::suggestion(given, options);
-        if (!hint.empty()) return word + ": unknown option " + given + hint;
-      }
-    }
-    return word + ": " + error.what() + "; see assay " + word + " --help";
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> out;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) out.push_back("--" + name);
   }
-  return std::string(error.what()) + "; see assay --help";
+  return out;
+}
+
+/// Follows the subcommands that stand on the command line, to the help that explains the error; one
+/// that is misspelt, or an option, is named with a suggestion.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
+                          const std::vector<std::string>& words) {
+  const CLI::App* command = &app;
+  std::string path;  // "bench latency"
+  std::size_t next = 0;
+  for (; next < words.size() && !words[next].starts_with('-'); ++next) {
+    const std::string& word = words[next];
+    std::vector<std::string> names;
+    for (const CLI::App* entry : command->get_subcommands({})) names.push_back(entry->get_name());
+    if (names.empty()) break;  // an argument
+    const std::string before = path.empty() ? "" : path + " ";
+    if (std::find(names.begin(), names.end(), word) == names.end()) {
+      return "unknown command \"" + before + word + "\"" + assay::suggestion(word, names) +
+             "; see assay " + before + "--help";
+    }
+    command = command->get_subcommand(word);
+    path = before + word;
+  }
+  const std::string where = path.empty() ? "" : path + ": ";
+  const std::string see = "; see assay " + (path.empty() ? "" : path + " ") + "--help";
+  const std::vector<std::string> options = option_names(*command);
+  for (; next < words.size() && words[next] != "--"; ++next) {
+    const std::string given = words[next].substr(0, words[next].find('='));
+    if (!given.starts_with("--")) continue;
+    if (std::find(options.begin(), options.end(), given) != options.end()) continue;
+    return where + "unknown option " + given + assay::suggestion(given, options) + see;
+  }
+  return where + error.what() + see;
 }
 
 /// Commands that may run model-written programs: the process that starts sandboxes is forked while
@@ -86,7 +97,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return fail(ExitCode::kInput, usage_message(app, error, argc, argv));
+    return fail(ExitCode::kInput, usage_message(app, error, {argv + 1, argv + argc}));
   }
   return static_cast<int>(chosen.action());
 }

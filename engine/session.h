@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,6 +49,12 @@ class Session {
   /// Stops work on a request, whose listener hears nothing more once the session has seen this.
   /// From any thread; a handle that is done or unknown is ignored.
   virtual void cancel(RequestHandle handle) = 0;
+  /// Calls `call` on the session's own thread, at `at_ns` of the monotonic clock or as soon after as
+  /// that thread is free; never from within this function. What `call` submits is on its way
+  /// without another thread's help, which costs a good part of sending it. From any thread. Returns
+  /// false, and calls nothing, where the session's thread has a model's work to do and could not
+  /// keep a time. What is not yet due when the session ends is dropped.
+  virtual bool call_at(std::int64_t /*at_ns*/, std::function<void()> /*call*/) { return false; }
   /// Why the engine as a whole is lost, so that every request ends with that error; "" while it is
   /// not. From any thread.
   [[nodiscard]] virtual std::string lost() const { return {}; }

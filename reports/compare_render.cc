@@ -68,7 +68,7 @@ Json speed_json(const SpeedComparison& speed) {
   out.set("candidate", speed.candidate);
   out.set("change", speed.change);
   out.set("better", speed.higher_is_better ? "higher" : "lower");
-  out.set("repetitions", Json(Json::Array{speed.baseline_reps, speed.candidate_reps}));
+  out.set("values", Json(Json::Array{speed.baseline_values, speed.candidate_values}));
   out.set("p", speed.p);
   out.set("p_adjusted", speed.p_adjusted);
   out.set("same_machine", speed.same_machine);
@@ -136,14 +136,14 @@ std::string tasks_markdown(const Comparison& comparison) {
 
 std::string speeds_markdown(const Comparison& comparison) {
   std::string out =
-      "\n| case | metric | baseline | candidate | change | p (Holm) | repetitions |\n"
+      "\n| case | metric | baseline | candidate | change | p (Holm) | values |\n"
       "|---|---|--:|--:|--:|--:|--:|\n";
   for (const SpeedComparison& speed : comparison.speeds) {
     out +=
         fmt::format("| {} | {} | {:.5g} | {:.5g} | {:+.2f} %{} | {:.3g} | {}+{} |\n",
                     markdown(speed.name), markdown(speed.metric), speed.baseline, speed.candidate,
                     100 * speed.change, speed.same_machine ? "" : ", other machine",
-                    speed.p_adjusted, speed.baseline_reps, speed.candidate_reps);
+                    speed.p_adjusted, speed.baseline_values, speed.candidate_values);
   }
   return out;
 }
@@ -195,10 +195,10 @@ std::string comparison_text(const Comparison& comparison) {
   for (const SpeedComparison& speed : comparison.speeds) {
     out += fmt::format(
         "{}: {} {:.5g} -> {:.5g}, {:+.2f} % ({} is better), rank test p {:.3g}, Holm {:.3g}, {}+{} "
-        "repetitions{}\n",
+        "values{}\n",
         escaped(speed.name), escaped(speed.metric), speed.baseline, speed.candidate,
         100 * speed.change, speed.higher_is_better ? "higher" : "lower", speed.p, speed.p_adjusted,
-        speed.baseline_reps, speed.candidate_reps,
+        speed.baseline_values, speed.candidate_values,
         speed.same_machine ? "" : ", on different machines");
   }
   if (comparison.tasks.empty()) return out;

@@ -3,19 +3,9 @@
 #include <algorithm>
 
 #include "reports/hypothesis.h"
+#include "store/bench_values.h"
 
 namespace assay::reports {
-
-std::vector<double> speed_values(const store::BenchCaseRecord& bench, const std::string& metric) {
-  std::vector<double> out;
-  for (const store::BenchRepRecord& rep : bench.reps) {
-    if (rep.warmup || !rep.invalid_reason.empty()) continue;
-    for (const auto& [name, value] : rep.values) {
-      if (name == metric) out.push_back(value);
-    }
-  }
-  return out;
-}
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -43,14 +33,14 @@ std::vector<SpeedComparison> compare_speeds(const store::Store& store,
     });
     if (other == after.end()) continue;
     for (const HeadlineMetric& metric : headline_metrics()) {
-      const std::vector<double> a = speed_values(bench, metric.name);
-      const std::vector<double> b = speed_values(*other, metric.name);
+      const std::vector<double> a = store::bench_values(bench, metric.name).values;
+      const std::vector<double> b = store::bench_values(*other, metric.name).values;
       if (a.empty() || b.empty() || median_of(a) == 0) continue;
       out.push_back(
           {.name = bench.name,
            .metric = metric.name,
-           .baseline_reps = std::ssize(a),
-           .candidate_reps = std::ssize(b),
+           .baseline_values = std::ssize(a),
+           .candidate_values = std::ssize(b),
            .baseline = median_of(a),
            .candidate = median_of(b),
            .change = median_of(b) / median_of(a) - 1,

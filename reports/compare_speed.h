@@ -9,21 +9,19 @@
 
 namespace assay::reports {
 
-/// Values of a metric over the valid repetitions of a case, in their order.
-std::vector<double> speed_values(const store::BenchCaseRecord& bench, const std::string& metric);
 /// REQUIRES: not empty.
 double median_of(std::vector<double> values);
 
 struct SpeedComparison {
   std::string name;    // of the case
   std::string metric;  // unit last
-  std::int64_t baseline_reps = 0;
-  std::int64_t candidate_reps = 0;
+  std::int64_t baseline_values = 0;  // independent ones: starts, or repetitions of a single start
+  std::int64_t candidate_values = 0;
   double baseline = 0;  // medians
   double candidate = 0;
   double change = 0;              // relative, candidate to baseline
   bool higher_is_better = false;  // of the metric
-  double p = 1;                   // two-sided rank test on repetitions
+  double p = 1;                   // two-sided rank test on these values
   double p_adjusted = 1;          // Holm over all of them
   bool same_machine = true;       // equal machine classes: else the change says little
 };

@@ -151,8 +151,10 @@ Html bench_rows(const Page& page, bool headlines) {
         "tr", "",
         asset("<th scope=\"row\">") + name_of(short_run_name(page, bench.run)) + asset("</th>") +
             element("td", "", name_of(bench.name)) + element("td", "", name_of(bench.metric)) +
-            number_cell(short_number(bench.mean)) + number_cell(short_number(bench.low)) +
-            number_cell(short_number(bench.high)) + number_cell(count_text(bench.repetitions)) +
+            number_cell(short_number(bench.mean)) +
+            number_cell(bench.interval ? short_number(bench.interval->low) : "") +
+            number_cell(bench.interval ? short_number(bench.interval->high) : "") +
+            number_cell(count_text(bench.starts)) + number_cell(count_text(bench.repetitions)) +
             number_cell(count_text(bench.invalid)));
   }
   return rows;
@@ -163,7 +165,7 @@ Html benches(const Page& page) {
   const Html head = asset(
                         "<th scope=\"col\">Run</th><th scope=\"col\">Case</th>"
                         "<th scope=\"col\">Metric</th>") +
-                    column("Mean") + column("Smallest") + column("Largest") +
+                    column("Mean") + column("95 % from") + column("to") + column("Starts") +
                     column("Repetitions") + column("Invalid");
   return element("h3", "", text("Stored benchmarks of speed")) +
          table("plain", text("Units stand in the metric's name; definitions: docs/bench.md"), head,

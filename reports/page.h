@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/estimate.h"
 #include "reports/numerics.h"
 
 namespace assay::reports {
@@ -93,10 +94,10 @@ struct PageBench {
   std::size_t run = 0;
   std::string name;
   std::string metric;  // unit last
-  std::int64_t repetitions = 0;
+  std::int64_t repetitions = 0;  // valid ones
+  std::int64_t starts = 0;
   double mean = 0;
-  double low = 0;  // smallest and largest repetition
-  double high = 0;
+  std::optional<Interval> interval;  // 95 %, over starts, or over repetitions of a single one
   std::int64_t invalid = 0;  // repetitions left out
 };
 

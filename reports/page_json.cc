@@ -123,6 +123,10 @@ Json behaviours_json(const Page& page) {
   return out;
 }
 
+Json interval_json(const std::optional<Interval>& interval) {
+  return interval ? Json(Json::Array{interval->low, interval->high}) : Json();
+}
+
 Json benches_json(const Page& page) {
   Json::Array out;
   for (const PageBench& bench : page.benches) {
@@ -131,9 +135,9 @@ Json benches_json(const Page& page) {
                                {"metric", bench.metric},
                                {"repetitions", bench.repetitions},
                                {"invalid", bench.invalid},
+                               {"starts", bench.starts},
                                {"mean", bench.mean},
-                               {"low", bench.low},
-                               {"high", bench.high}});
+                               {"ci95", interval_json(bench.interval)}});
   }
   return out;
 }

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <set>
 
 #include "base/error.h"
+#include "base/estimate.h"
 #include "reports/compare_speed.h"
 #include "reports/page_facts.h"
+#include "store/bench_values.h"
 
 namespace assay::reports {
 namespace {
 
+constexpr double kConfidence = 0.95;
 constexpr std::size_t kMaxTrendRuns = 60;  // earlier runs that are read
 
 PageBehaviour behaviour_of(const LoadedTask& task) {
@@ -60,7 +63,7 @@ void add_spreads(const std::vector<LoadedTask>& tasks, std::size_t run, Page& pa
 void add_benches(const store::Store& store, const store::RunRecord& run, std::size_t index,
                  Page& page) {
   for (const store::BenchCaseRecord& bench : store.load_bench(run.row)) {
-    std::map<std::string, std::vector<double>> values;
+    std::set<std::string> metrics;
     std::int64_t invalid = 0;
     for (const store::BenchRepRecord& rep : bench.reps) {
       if (rep.warmup) continue;
@@ -68,18 +71,18 @@ void add_benches(const store::Store& store, const store::RunRecord& run, std::si
         ++invalid;
         continue;
       }
-      for (const auto& [metric, value] : rep.values) values[metric].push_back(value);
+      for (const auto& [metric, value] : rep.values) metrics.insert(metric);
     }
-    for (const auto& [metric, list] : values) {
-      double sum = 0;
-      for (const double value : list) sum += value;
+    for (const std::string& metric : metrics) {
+      const store::BenchValues values = store::bench_values(bench, metric);
+      const MeanInterval mean = mean_interval(values.values, kConfidence);
       page.benches.push_back({.run = index,
                               .name = bench.name,
                               .metric = metric,
-                              .repetitions = std::ssize(list),
-                              .mean = sum / static_cast<double>(list.size()),
-                              .low = *std::min_element(list.begin(), list.end()),
-                              .high = *std::max_element(list.begin(), list.end()),
+                              .repetitions = values.repetitions,
+                              .starts = values.starts,
+                              .mean = mean.mean,
+                              .interval = mean.interval,
                               .invalid = invalid});
     }
   }
@@ -90,16 +93,14 @@ bool same_configuration(const store::RunRecord& a, const store::RunRecord& b) {
          a.device == b.device && a.machine.machine_class == b.machine.machine_class;
 }
 
-/// The fastest offline case of a run: mean over its valid repetitions.
+/// The fastest offline case of a run, by its mean.
 std::optional<double> offline_rate(const store::Store& store, const store::RunRecord& run) {
   std::optional<double> best;
   for (const store::BenchCaseRecord& bench : store.load_bench(run.row)) {
     if (bench.kind != "throughput") continue;
-    const std::vector<double> values = speed_values(bench, "output_tokens_per_s");
+    const std::vector<double> values = store::bench_values(bench, "output_tokens_per_s").values;
     if (values.empty()) continue;
-    double sum = 0;
-    for (const double value : values) sum += value;
-    best = std::max(best.value_or(0), sum / static_cast<double>(values.size()));
+    best = std::max(best.value_or(0), mean_interval(values, kConfidence).mean);
   }
   return best;
 }

@@ -15,7 +15,7 @@ namespace {
 
 std::optional<engine::Roofline> roofline_of(const store::RunRecord& run) {
   if (run.device == "cuda") return engine::measure_gpu_roofline();
-  if (run.device != "cpu") return std::nullopt;  // a server's machine is not this one
+  if (run.device != "cpu") return std::nullopt;
   const Json* threads = run.engine.find("threads");
   const std::int64_t given = threads != nullptr && threads->is_int() ? threads->as_int() : 0;
   return engine::measure_cpu_roofline(given > 0 ? static_cast<int>(given) : engine::usable_cores());
@@ -23,14 +23,21 @@ std::optional<engine::Roofline> roofline_of(const store::RunRecord& run) {
 
 }  // namespace
 
-void bench_point(store::Store& store, const store::RunRecord& run, engine::Session& session,
+void bench_point(store::Store& store, const store::RunRecord& run,
+                 std::unique_ptr<engine::Session> session, const SessionMaker& make, bool served,
                  const SuiteBench& bench) {
   SteadyLoadClock clock;
-  const BenchTarget target{
-      .session = &session, .clock = &clock, .roofline = roofline_of(run), .seed = run.seed};
-  MeasureOptions options{.reps = bench.reps};
+  BenchTarget target{
+      .session = session.get(), .clock = &clock, .roofline = served ? std::nullopt : roofline_of(run), .seed = run.seed};
+  MeasureOptions options{.starts = served ? 1 : bench.starts, .reps = bench.reps};
+  options.restart = [&] {
+    target.session = nullptr;
+    session.reset();  // two models may not fit
+    session = make();
+    target.session = session.get();
+  };
   options.noise.foreign_cores = bench.allowed_noise;
-  options.noise.foreign_counts = run.device == "cpu" || run.device == "cuda";
+  options.noise.foreign_counts = !served;
   options.progress = [](const std::string& line) { log_info("{}", line); };
   Measured measured = measure_cases(suite_cases(target, bench), options);
   if (measured.interrupted) {

@@ -130,6 +130,7 @@ SuiteBench::Load load(const Json& json, const JsonSource& source, const std::str
 SuiteBench parse_suite_bench(const Json& json, const JsonSource& source) {
   ObjectReader reader(json, source, "bench");
   SuiteBench out;
+  out.starts = reader.integer("starts", out.starts, 1, 1000);
   out.reps = reader.integer("reps", out.reps, 1, 10'000);
   out.allowed_noise = positive(reader, json, "allowed_noise", out.allowed_noise);
   const Json& cases = reader.required("cases");

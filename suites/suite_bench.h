@@ -16,12 +16,13 @@ namespace assay::suites {
 
 struct SuiteBench {
   using Load = std::variant<LatencyOptions, ThroughputOptions, ServeOptions>;
-  std::int64_t reps = 5;
+  std::int64_t starts = 1;  // of the model; a server counts as started
+  std::int64_t reps = 5;    // of every case after each start
   double allowed_noise = 0.15;  // cores that other processes may use
   std::vector<Load> loads;
 };
 
-/// {"reps", "allowed_noise", "cases": [{"bench": "latency", ...}, ...]}.
+/// {"starts", "reps", "allowed_noise", "cases": [{"bench": "latency", ...}, ...]}.
 /// Throws: Error(kInput) with file, line, column and key.
 SuiteBench parse_suite_bench(const Json& json, const JsonSource& source);
 

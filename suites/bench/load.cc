@@ -4,7 +4,6 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -47,7 +46,7 @@ class TimingListener : public engine::Listener {
   RequestTiming timing_;
 };
 
-/// One run. The dispatching thread and the session's thread share it under one lock. A late report
+/// One run. The thread that called run_load and the session's thread share it under one lock. A late report
 /// may outlive the call of run_load: once `stopped_` is set, nothing outside is touched any more.
 class LoadRun : public std::enable_shared_from_this<LoadRun> {
  public:
@@ -79,7 +78,7 @@ class LoadRun : public std::enable_shared_from_this<LoadRun> {
       engine::Request request = make_(std::ssize(listeners_));
       send(std::move(request), add_listener(at_ns));
     }
-    if (in_flight_ == 0) clock_.wake();
+    if (in_flight_ == 0 && arrived_ == schedule_.size()) clock_.wake();
   }
 
  private:
@@ -104,7 +103,18 @@ class LoadRun : public std::enable_shared_from_this<LoadRun> {
     handles_.push_back(session_.submit(std::move(request), listener));
   }
 
-  // The following are called by the dispatching thread.
+  /// The made request is due: it is sent, or waits where only so many may be in flight.
+  void arrive(std::size_t request) {
+    const std::shared_ptr<TimingListener> listener = add_listener(due(request));
+    ++arrived_;
+    if (plan_.most_in_flight > 0 && in_flight_ >= plan_.most_in_flight) {
+      waiting_.emplace_back(std::move(next_), listener);
+    } else {
+      send(std::move(next_), listener);
+    }
+  }
+
+  // The following are called by the thread that called run_load, but for arrive_there.
 
   void begin() {
     begin_ns_ = clock_.now_ns();
@@ -113,32 +123,62 @@ class LoadRun : public std::enable_shared_from_this<LoadRun> {
     last_start_ns_ = begin_ns_;
   }
 
+  [[nodiscard]] std::int64_t due(std::size_t request) const {
+    return begin_ns_ + schedule_[request];
+  }
+
+  /// The session's thread keeps the schedule where it can: then the one that waits for answers
+  /// sends the next request too, and no thread wakes another. Else this one does.
   void run_open() {
     constexpr double kForever = 1e9;  // seconds: the number of requests ends it
-    const std::vector<std::int64_t> schedule = arrival_schedule(
-        plan_.arrivals, plan_.rate_per_s, plan_.duration_s > 0 ? plan_.duration_s : kForever,
-        plan_.requests, plan_.seed);
-    std::optional<engine::Request> next;
-    if (!schedule.empty()) next = make_(0);
+    schedule_ = arrival_schedule(plan_.arrivals, plan_.rate_per_s,
+                                 plan_.duration_s > 0 ? plan_.duration_s : kForever, plan_.requests,
+                                 plan_.seed);
+    if (!schedule_.empty()) next_ = make_(0);
     begin();
-    for (std::size_t i = 0; i < schedule.size() && !interrupted(); ++i) {
-      const std::int64_t due = begin_ns_ + schedule[i];
-      clock_.sleep_until(due);
+    if (schedule_.empty()) return;
+    if (session_.call_at(due(0), [self = shared_from_this()] { self->arrive_there(); })) {
+      clock_.wait(INT64_MAX, [&] { return all_arrived() || interrupted(); });
+      return;
+    }
+    for (std::size_t i = 0; i < schedule_.size(); ++i) {
+      clock_.sleep_until(due(i));
       if (interrupted()) break;
-      dispatch(std::move(*next), due);
+      dispatch(i);
       // The next request is made while there is time, not when it is due.
-      if (i + 1 < schedule.size()) next = make_(static_cast<std::int64_t>(i) + 1);
+      if (i + 1 < schedule_.size()) next_ = make_(static_cast<std::int64_t>(i) + 1);
     }
   }
 
-  void dispatch(engine::Request request, std::int64_t due_ns) {
+  void dispatch(std::size_t request) {
     const std::lock_guard lock(mutex_);
-    const std::shared_ptr<TimingListener> listener = add_listener(due_ns);
-    if (plan_.most_in_flight > 0 && in_flight_ >= plan_.most_in_flight) {
-      waiting_.emplace_back(std::move(request), listener);
+    arrive(request);
+  }
+
+  [[nodiscard]] bool all_arrived() {
+    const std::lock_guard lock(mutex_);
+    return arrived_ == schedule_.size();
+  }
+
+  /// On the session's thread. The lock is held also while a request is made, as the caller of
+  /// run_load may be giving up.
+  void arrive_there() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (!interrupted()) arrive(arrived_);
+    if (interrupted() || arrived_ == schedule_.size()) {
+      clock_.wake();
     } else {
-      send(std::move(request), listener);
+      // A call of its own, so that making the next request does not hold up the sending of this.
+      session_.call_at(clock_.now_ns(), [self = shared_from_this()] { self->prepare_there(); });
     }
+  }
+
+  void prepare_there() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    next_ = make_(static_cast<std::int64_t>(arrived_));
+    session_.call_at(due(arrived_), [self = shared_from_this()] { self->arrive_there(); });
   }
 
   /// Fills the slots; each answer starts the next request of a closed loop.
@@ -197,7 +237,10 @@ class LoadRun : public std::enable_shared_from_this<LoadRun> {
   LoadClock& clock_;
   std::int64_t begin_ns_ = 0;
   std::int64_t stop_ns_ = INT64_MAX;  // set before the first request is sent
-  std::mutex mutex_;                  // guards everything below until stopped_
+  std::vector<std::int64_t> schedule_;  // of an open loop, from begin_ns_; the same
+  engine::Request next_;  // made before it is due; used by the one thread that keeps the schedule
+  std::mutex mutex_;      // guards everything below until stopped_
+  std::size_t arrived_ = 0;  // requests of the schedule that have come due
   std::vector<std::shared_ptr<TimingListener>> listeners_;
   std::vector<engine::RequestHandle> handles_;
   std::deque<Waiting> waiting_;

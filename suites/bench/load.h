@@ -26,8 +26,8 @@ struct LoadPlan {
   bool keep_chunks = true;          // false: only first and last token, for very long runs
 };
 
-/// Makes the request of a number, from 0. Called in order, on the generator's threads one at a
-/// time.
+/// Makes the request of a number, from 0. Called in order, by one thread at a time: the one that
+/// called run_load or the session's.
 using RequestMaker = std::function<engine::Request(std::int64_t index)>;
 
 struct LoadResult {

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/special_functions.h"
+#include "store/bench_values.h"
 #include "store/store.h"
 #include "suites/interrupt.h"
 
 namespace assay::suites {
 namespace {
 
+constexpr double kConfidence = 0.95;
 constexpr double kLargeSpread = 0.05;  // of a headline metric between repetitions
 
 void add_energy(const Interference& seen, RepOutcome& rep) {
@@ -34,9 +35,12 @@ class Measuring {
 
   Measured run() {
     const InterruptibleWork work;  // a first signal lets what is finished be stored
-    for (std::int64_t rep = 0; rep < options_.reps && !interrupted(); ++rep) {
-      for (std::size_t i = 0; i < cases_.size() && !interrupted(); ++i) {
-        repetition(rep % 2 == 0 ? i : cases_.size() - 1 - i, rep);
+    for (std::int64_t start = 0; start < options_.starts && !interrupted(); ++start) {
+      if (start > 0) options_.restart();
+      for (std::int64_t rep = 0; rep < options_.reps && !interrupted(); ++rep) {
+        for (std::size_t i = 0; i < cases_.size() && !interrupted(); ++i) {
+          repetition(rep % 2 == 0 ? i : cases_.size() - 1 - i, start, rep);
+        }
       }
     }
     out_.interrupted = interrupted();
@@ -47,9 +51,11 @@ class Measuring {
   }
 
  private:
-  void repetition(std::size_t index, std::int64_t rep) {
+  /// `of_start`: number within the start.
+  void repetition(std::size_t index, std::int64_t start, std::int64_t of_start) {
     const BenchCase& bench = cases_[index];
-    if (rep == 0 && bench.warm_up) warm_ups_[index] = bench.warm_up();
+    const std::int64_t rep = start * options_.reps + of_start;
+    if (of_start == 0 && bench.warm_up) warm_ups_[index] = bench.warm_up();
     if (interrupted()) return;
     store::BenchRepRecord record{.number = rep, .order_index = order_++};
     record.started_at = store::utc_now();
@@ -68,7 +74,8 @@ class Measuring {
     record.invalid_reason = std::move(outcome.invalid_reason);
     record.detail = std::move(outcome.detail);
     record.detail.set("machine", seen.to_json());
-    if (rep == 0 && !warm_ups_[index].is_null()) record.detail.set("warm_up", warm_ups_[index]);
+    if (options_.starts > 1) record.detail.set("start", start);
+    if (of_start == 0 && !warm_ups_[index].is_null()) record.detail.set("warm_up", warm_ups_[index]);
     record.values = std::move(outcome.values);
     report(bench, record);
     out_.cases[index].reps.push_back(std::move(record));
@@ -77,7 +84,7 @@ class Measuring {
   void report(const BenchCase& bench, const store::BenchRepRecord& record) const {
     if (!options_.progress) return;
     options_.progress(fmt::format("{}, repetition {} of {}: {:.1f} s{}", bench.name,
-                                  record.number + 1, options_.reps,
+                                  record.number + 1, options_.starts * options_.reps,
                                   static_cast<double>(record.duration_ns) / 1e9,
                                   record.invalid_reason.empty() ? "" : ", noisy"));
   }
@@ -102,8 +109,9 @@ class Measuring {
                               figure.metric == "tpot_ms_p50" || figure.metric == "time_ns";
         if (!headline || figure.spread <= kLargeSpread) continue;
         out_.remarks.push_back(
-            fmt::format("{}: {} differs by {:.1f} % between repetitions; the machine was not quiet",
-                        bench.name, figure.metric, 100 * figure.spread));
+            fmt::format("{}: {} differs by {:.1f} % between {}; the machine was not quiet",
+                        bench.name, figure.metric, 100 * figure.spread,
+                        figure.starts > 1 ? "starts" : "repetitions"));
       }
     }
   }
@@ -116,22 +124,19 @@ class Measuring {
   Measured out_;
 };
 
-CaseFigure summary(const std::string& metric, std::vector<double> values) {
+CaseFigure summary(const std::string& metric, store::BenchValues measured) {
+  std::vector<double>& values = measured.values;
   std::sort(values.begin(), values.end());
-  CaseFigure out{.metric = metric, .reps = std::ssize(values)};
-  const auto n = static_cast<double>(values.size());
-  double sum = 0;
-  for (const double value : values) sum += value;
-  out.mean = out.low = out.high = sum / n;
+  const MeanInterval mean = mean_interval(values, kConfidence);
+  CaseFigure out{.metric = metric,
+                 .reps = measured.repetitions,
+                 .starts = measured.starts,
+                 .mean = mean.mean,
+                 .interval = mean.interval};
   const std::size_t half = values.size() / 2;
   out.median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-  if (values.size() < 2) return out;
-  double squares = 0;
-  for (const double value : values) squares += (value - out.mean) * (value - out.mean);
-  const double deviation = std::sqrt(squares / (n - 1));
-  const double half_width = t_quantile(0.975, n - 1) * deviation / std::sqrt(n);
-  out.low -= half_width;
-  out.high += half_width;
+  const double deviation =
+      plain_standard_error(values) * std::sqrt(static_cast<double>(values.size()));
   if (out.mean != 0) out.spread = deviation / std::abs(out.mean);
   return out;
 }
@@ -143,22 +148,19 @@ Measured measure_cases(const std::vector<BenchCase>& cases, const MeasureOptions
 }
 
 std::vector<CaseFigure> figures_of(const store::BenchCaseRecord& bench) {
-  std::vector<std::pair<std::string, std::vector<double>>> columns;  // in order of appearance
+  std::vector<std::string> metrics;  // in order of appearance
   for (const store::BenchRepRecord& rep : bench.reps) {
     if (rep.warmup || !rep.invalid_reason.empty()) continue;
     for (const auto& [metric, value] : rep.values) {
-      const auto found =
-          std::find_if(columns.begin(), columns.end(),
-                       [&name = metric](const auto& column) { return column.first == name; });
-      if (found == columns.end()) {
-        columns.push_back({metric, {value}});
-      } else {
-        found->second.push_back(value);
+      if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) {
+        metrics.push_back(metric);
       }
     }
   }
   std::vector<CaseFigure> out;
-  for (auto& [metric, values] : columns) out.push_back(summary(metric, std::move(values)));
+  for (const std::string& metric : metrics) {
+    out.push_back(summary(metric, store::bench_values(bench, metric)));
+  }
   return out;
 }
 

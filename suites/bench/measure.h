@@ -1,13 +1,16 @@
 // Runs benchmark cases: repetitions in an order that spreads drift over all cases (forward,
-// backward, forward ...), the machine watched, everything as rows of the store.
+// backward, forward ...), after each start of the model, the machine watched, everything as rows of
+// the store.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/estimate.h"
 #include "base/json.h"
 #include "store/records.h"
 #include "suites/bench/telemetry.h"
@@ -26,12 +29,14 @@ struct BenchCase {
   std::string name;  // "latency/batch:1/in:128/out:32"
   std::string kind;  // "latency", "throughput", "serve", "kernels"
   Json params;       // what decides the figures: runs are compared only where they are equal
-  std::function<Json()> warm_up;                        // before the first repetition; what it took
-  std::function<RepOutcome(std::int64_t rep)> measure;  // rep from 0
+  std::function<Json()> warm_up;  // before a start's first repetition; what it took
+  std::function<RepOutcome(std::int64_t rep)> measure;  // rep from 0, over all starts
 };
 
 struct MeasureOptions {
-  std::int64_t reps = 5;
+  std::int64_t starts = 1;
+  std::int64_t reps = 5;          // after each start
+  std::function<void()> restart;  // makes the model anew; for two starts or more
   NoiseLimits noise;
   std::function<void(const std::string& line)> progress;  // may be empty
 };
@@ -46,16 +51,16 @@ struct Measured {
 /// After a signal what is finished is returned. Throws: what a case throws.
 Measured measure_cases(const std::vector<BenchCase>& cases, const MeasureOptions& options);
 
-/// A metric over the valid repetitions of a case: mean with a 95 % t interval, the only kind of
-/// interval that speaks of other runs.
+/// A metric over the values of a case that are independent (store/bench_values.h): of starts, or of
+/// repetitions where there was one start. Mean with a 95 % t interval.
 struct CaseFigure {
   std::string metric;
-  std::int64_t reps = 0;
+  std::int64_t reps = 0;    // valid ones
+  std::int64_t starts = 0;  // with a valid repetition
   double mean = 0;
   double median = 0;
-  double low = 0;  // equal to `mean` with one repetition, which has no interval
-  double high = 0;
-  double spread = 0;  // standard deviation over mean; 0 with one repetition
+  std::optional<Interval> interval;  // one value has none
+  double spread = 0;                 // standard deviation of the values over mean; 0 with one
 };
 std::vector<CaseFigure> figures_of(const store::BenchCaseRecord& bench);
 

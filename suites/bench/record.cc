@@ -87,8 +87,11 @@ Json case_json(const std::string& run, const store::BenchCaseRecord& bench) {
     Json entry;
     entry.set("mean", figure.mean);
     entry.set("median", figure.median);
-    entry.set("ci95", figure.reps > 1 ? Json(Json::Array{figure.low, figure.high}) : Json(nullptr));
+    entry.set("ci95", figure.interval
+                          ? Json(Json::Array{figure.interval->low, figure.interval->high})
+                          : Json(nullptr));
     entry.set("reps", figure.reps);
+    entry.set("starts", figure.starts);
     metrics.set(figure.metric, std::move(entry));
   }
   Json out;

@@ -76,6 +76,26 @@ TEST(Json, QuoteEscapesControlsAndRepairsUtf8) {
   EXPECT_EQ(json_quote("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"");
 }
 
+// What needs no escape is written by a shorter way, to the same bytes.
+TEST(Json, EveryByteIsWrittenAsItIsQuoted) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string text = std::string("a") + static_cast<char>(byte) + "b";
+    EXPECT_EQ(Json(text).dump(), json_quote(text)) << byte;
+  }
+  const Json object = parse_json(R"({"b": [1, -9223372036854775808], "a\"": {"x": "y"}})", "t");
+  EXPECT_EQ(object.dump(), R"({"b":[1,-9223372036854775808],"a\"":{"x":"y"}})");
+  EXPECT_EQ(object.dump_canonical(), R"({"a\"":{"x":"y"},"b":[1,-9223372036854775808]})");
+}
+
+TEST(Json, AKeyThatStandsTwiceIsRefusedInSmallAndLargeObjects) {
+  for (const int members : {2, 16, 17, 40}) {
+    std::string text = "{";
+    for (int i = 0; i + 1 < members; ++i) text += "\"k" + std::to_string(i) + "\": 0, ";
+    EXPECT_THROW((void)parse_json(text + "\"k0\": 1}", "t"), Error) << members;
+    EXPECT_EQ(parse_json(text + "\"z\": 1}", "t").as_object().size(), members);
+  }
+}
+
 TEST(Json, MoreValuesThanATreeShouldHoldAreRefused) {
   std::string text = "[0";
   for (int i = 0; i < (1 << 23); ++i) text += ",0";

@@ -303,7 +303,7 @@ TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {
   EXPECT_EQ(speed.metric, "tpot_ms_p50");
   EXPECT_FALSE(speed.higher_is_better);
   EXPECT_NEAR(speed.change, 0.2, 0.01);
-  EXPECT_EQ(speed.candidate_reps, 4);  // invalid ones are left out
+  EXPECT_EQ(speed.candidate_values, 4);  // invalid ones are left out
   EXPECT_LT(speed.p, 0.02);
   EXPECT_THAT(comparison_text(comparison), HasSubstr("tpot_ms_p50"));
   EXPECT_THAT(comparison_text(comparison), testing::Not(HasSubstr("any change at all")));

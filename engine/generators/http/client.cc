@@ -23,6 +23,7 @@
 #include "engine/generators/http/dialogue.h"
 #include "engine/generators/http/endpoint.h"
 #include "engine/generators/http/job.h"
+#include "engine/generators/http/timed_calls.h"
 
 namespace assay::engine {
 namespace {
@@ -43,14 +44,6 @@ milliseconds tick_of(const HttpOptions& options) {
   return std::clamp(shortest / 8, milliseconds{2}, milliseconds{100});
 }
 
-class PlainSink : public ReplySink {
- public:
-  void on_sent(std::int64_t) override {}
-  void on_head(const ReplyHead& head) override { reply.status = head.status; }
-  void on_body(std::string_view bytes, std::int64_t) override { reply.body += bytes; }
-  PlainReply reply;
-};
-
 }  // namespace
 
 class HttpClient::Impl {
@@ -61,6 +54,7 @@ class HttpClient::Impl {
         network_{.io = &io_, .tls = &tls_, .options = &options_.http},
         work_(asio::make_work_guard(io_)),
         ticker_(io_),
+        calls_(io_),
         budget_(options_.http),
         random_(static_cast<std::uint64_t>(monotonic_ns())) {
     verify_peers(tls_.native_handle(), options_.http.ca_file);
@@ -77,6 +71,7 @@ class HttpClient::Impl {
     asio::post(io_, [this] {
       closing_ = true;
       ticker_.cancel();
+      calls_.clear();
       stop_running();
       for (auto& endpoint : endpoints_) endpoint->close_idle();
       work_.reset();
@@ -110,11 +105,19 @@ class HttpClient::Impl {
     job->request = std::move(request);
     job->listener = std::move(listener);
     job->times.scheduled_ns = monotonic_ns();
+    const bool seen = io_.get_executor().running_in_this_thread() && looks_soon_;
     const std::lock_guard guard(inbox_lock_);
     job->handle = ++last_handle_;
-    if (inbox_.empty()) asio::post(io_, [this] { take_inbox(); });
-    inbox_.push_back(job);
-    return job->handle;
+    if (inbox_.empty() && !seen) asio::post(io_, [this] { take_inbox(); });
+    inbox_.push_back(std::move(job));
+    return last_handle_;
+  }
+
+  void call_at(std::int64_t at_ns, std::function<void()> call) {
+    asio::dispatch(io_, [this, at_ns, call = std::move(call)]() mutable {
+      if (closing_) return;
+      calls_.add(at_ns, [this, call = std::move(call)] { listen([&] { call(); }); });
+    });
   }
 
   void cancel(RequestHandle handle) {
@@ -224,13 +227,23 @@ class HttpClient::Impl {
     job->running = nullptr;
     endpoint.end(std::move(connection));
     if (closing_) co_return;
-    if (!fault) {
-      endpoint.on_success();
-      answered(job, endpoint);
-    } else {
-      failed(job, endpoint, *fault);
-    }
-    pump();
+    listen([&] {
+      if (!fault) {
+        endpoint.on_success();
+        answered(job, endpoint);
+      } else {
+        failed(job, endpoint, *fault);
+      }
+    });
+  }
+
+  /// Runs what may submit requests, then sends them: no post to this same thread for each.
+  template <typename Call>
+  void listen(Call&& call) {
+    looks_soon_ = true;
+    call();
+    looks_soon_ = false;
+    take_inbox();
   }
 
   asio::awaitable<void> one_call(Job& job, Endpoint& endpoint,
@@ -459,6 +472,7 @@ class HttpClient::Impl {
   Network network_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer ticker_;
+  TimedCalls calls_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   RetryBudget budget_;
   SplitMix64 random_;
@@ -469,6 +483,7 @@ class HttpClient::Impl {
   std::int64_t all_down_since_ns_ = 0;
   bool budget_spent_ = false;
   bool closing_ = false;
+  bool looks_soon_ = false;  // into the inbox, before it waits for anything
 
   mutable std::mutex inbox_lock_;  // guards the three below
   std::vector<std::shared_ptr<Job>> inbox_;
@@ -494,6 +509,10 @@ RequestHandle HttpClient::submit(Request request, std::shared_ptr<Listener> list
   return impl_->submit(std::move(request), std::move(listener));
 }
 void HttpClient::cancel(RequestHandle handle) { impl_->cancel(handle); }
+bool HttpClient::call_at(std::int64_t at_ns, std::function<void()> call) {
+  impl_->call_at(at_ns, std::move(call));
+  return true;
+}
 std::string HttpClient::lost() const { return impl_->lost(); }
 
 }  // namespace assay::engine

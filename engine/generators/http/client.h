@@ -50,6 +50,7 @@ class HttpClient : public Session {
   [[nodiscard]] const ModelInfo& info() const override;
   RequestHandle submit(Request request, std::shared_ptr<Listener> listener) override;
   void cancel(RequestHandle handle) override;
+  bool call_at(std::int64_t at_ns, std::function<void()> call) override;
   [[nodiscard]] std::string lost() const override;
 
  private:

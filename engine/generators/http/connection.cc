@@ -54,6 +54,7 @@ asio::awaitable<void> ServerConnection::open(Watch& watch) {
   if (error || watch.expired || watch.dropped) fail(error, watch);
   boost::system::error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
   if (server_.url.tls && server_.proxy) co_await tunnel(watch);
   if (server_.url.tls) co_await handshake(watch);
   reusable_ = true;
@@ -109,6 +110,12 @@ asio::awaitable<void> ServerConnection::write(std::string_view bytes, Watch& wat
   if (error) fail(error, watch);
 }
 
+std::size_t ServerConnection::write_now(std::string_view bytes) {
+  if (tls_) return 0;
+  boost::system::error_code error;
+  return socket_.write_some(asio::buffer(bytes), error);
+}
+
 asio::awaitable<std::size_t> ServerConnection::read_some(Watch& watch) {
   boost::system::error_code error;
   std::size_t size = 0;
@@ -129,7 +136,8 @@ asio::awaitable<void> ServerConnection::exchange(std::string_view request, Reply
   try {
     wait_for(watch, "sending the request", network_.options->silence);
     sink.on_sent(monotonic_ns());
-    co_await write(request, watch);
+    request.remove_prefix(write_now(request));
+    if (!request.empty()) co_await write(request, watch);
     wait_for(watch, "the answer's first byte", network_.options->first_byte);
     for (bool done = false; !done;) {
       const std::size_t size = co_await read_some(watch);

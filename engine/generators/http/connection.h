@@ -58,6 +58,9 @@ class ServerConnection {
   boost::asio::awaitable<void> tunnel(Watch& watch);
   boost::asio::awaitable<void> handshake(Watch& watch);
   boost::asio::awaitable<void> write(std::string_view bytes, Watch& watch);
+  /// How much of it the socket took at once: mostly all, so that nothing need be awaited. An error
+  /// is met again by `write`.
+  std::size_t write_now(std::string_view bytes);
   /// 0 at the end of what the peer sends.
   boost::asio::awaitable<std::size_t> read_some(Watch& watch);
   [[noreturn]] void fail(const boost::system::error_code& error, const Watch& watch) const;

@@ -5,6 +5,16 @@
 #include "engine/generators/http/fault.h"
 
 namespace assay::engine {
+namespace {
+
+/// Where the first line ends, at LF or CR; npos when it does not.
+std::size_t line_end(std::string_view bytes) {
+  const std::size_t feed = bytes.find('\n');
+  const std::size_t carriage = bytes.substr(0, feed).find('\r');  // nearly never there
+  return carriage == std::string_view::npos ? feed : carriage;
+}
+
+}  // namespace
 
 void EventStream::take_line(std::string_view line, const Handler& handler) {
   if (first_line_ && line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
@@ -36,7 +46,7 @@ void EventStream::feed(std::string_view bytes, const Handler& handler) {
       if (bytes.front() == '\n') bytes.remove_prefix(1);
       continue;
     }
-    const std::size_t end = bytes.find_first_of("\r\n");
+    const std::size_t end = line_end(bytes);
     const std::string_view part = bytes.substr(0, end);
     if (line_.size() + part.size() + data_.size() > max_event_) {
       throw Fault(FaultKind::kMalformed,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/generators/http/client.h"
 #include "engine/generators/http/connection.h"
 #include "engine/generators/http/dialogue.h"
 #include "engine/generators/http/endpoint.h"
@@ -42,6 +43,15 @@ struct Running {
     (expired ? watch.expired : watch.dropped) = true;
     if (connection != nullptr) connection->close();
   }
+};
+
+/// Keeps the whole of an answer, for probes.
+class PlainSink : public ReplySink {
+ public:
+  void on_sent(std::int64_t) override {}
+  void on_head(const ReplyHead& head) override { reply.status = head.status; }
+  void on_body(std::string_view bytes, std::int64_t) override { reply.body += bytes; }
+  PlainReply reply;
 };
 
 /// Passes a good answer on to the dialogue and keeps the text of a bad one.

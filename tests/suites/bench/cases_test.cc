@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "store/bench_values.h"
 #include "suites/bench/bound.h"
 #include "suites/bench/google.h"
 #include "suites/bench/latency.h"
@@ -225,6 +226,43 @@ TEST(Workload, LengthsAreReadAndDrawn) {
     std::ofstream(file) << bad;
     EXPECT_THROW(read_lengths(file), Error) << bad;
   }
+}
+
+// Three starts of two repetitions, each start slower than the one before: the interval is that of the
+// three means, whatever their repetitions agree on.
+TEST_F(Cases, IntervalsCountStarts) {
+  open({});
+  std::vector<std::int64_t> seen;
+  int restarts = 0;
+  int warm_ups = 0;
+  BenchCase bench{.name = "x", .kind = "latency", .params = Json(Json::Object{})};
+  bench.warm_up = [&] {
+    ++warm_ups;
+    return Json(Json::Object{});
+  };
+  bench.measure = [&](std::int64_t rep) {
+    seen.push_back(rep);
+    RepOutcome out;
+    out.values.emplace_back("tpot_ms_p50", 10.0 * (restarts + 1) + static_cast<double>(rep % 2));
+    if (rep == 5) out.invalid_reason = "noisy";
+    return out;
+  };
+  MeasureOptions options{.starts = 3, .reps = 2, .restart = [&] { ++restarts; }};
+  options.noise = {.foreign_cores = 1e9, .stolen_share = 2};
+  const Measured measured = measure_cases({bench}, options);
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(restarts, 2);
+  EXPECT_EQ(warm_ups, 3);
+  ASSERT_EQ(measured.cases.at(0).reps.size(), 6);
+  EXPECT_EQ(store::start_of(measured.cases[0].reps[4]), 2);
+  const CaseFigure figure = figures_of(measured.cases[0]).at(0);
+  EXPECT_EQ(figure.reps, 5);
+  EXPECT_EQ(figure.starts, 3);
+  EXPECT_DOUBLE_EQ(figure.mean, (10.5 + 20.5 + 30) / 3);
+  EXPECT_DOUBLE_EQ(figure.median, 20.5);
+  // s = 9.7511 of 10.5, 20.5, 30; t(0.975, 2) = 4.30265.
+  ASSERT_TRUE(figure.interval);
+  EXPECT_NEAR(figure.interval->high - figure.mean, 4.30265 * 9.7511 / std::sqrt(3.0), 1e-3);
 }
 
 TEST_F(Cases, ResultsComeBackFromTheStore) {

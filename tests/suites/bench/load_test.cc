@@ -61,6 +61,12 @@ TEST(Arrivals, ConstantGapsDoNotAddUpErrors) {
   EXPECT_EQ(schedule[299], static_cast<std::int64_t>(299 / 3.0 * 1e9));
 }
 
+/// An open loop whose schedule the calling thread keeps, or the session.
+class OpenLoad : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Load, OpenLoad, testing::Bool(), [](const auto& one) {
+  return one.param ? "BySession" : "ByCaller";
+});
+
 TEST(Load, ClosedLoopKeepsEverySlotBusy) {
   VirtualTime time;
   ScriptedSession session(time, {.script = [](std::int64_t) {
@@ -90,7 +96,7 @@ TEST(Load, ClosedLoopOfADurationStartsNothingAfterIt) {
 }
 
 // Exactly known token times: the figures are those times.
-TEST(Load, FiguresAreTheScriptedTimes) {
+TEST_P(OpenLoad, FiguresAreTheScriptedTimes) {
   VirtualTime time;
   const auto script = [](std::int64_t number) {
     TokenScript out;
@@ -99,7 +105,7 @@ TEST(Load, FiguresAreTheScriptedTimes) {
     for (int i = 0; i < 20; ++i) out.push_back({at += (1 + i % 4) * kMs, 1});
     return out;
   };
-  ScriptedSession session(time, {.script = script});
+  ScriptedSession session(time, {.script = script, .keeps_times = GetParam()});
   const LoadResult result = run_load(
       session, request_of,
       {.arrivals = Arrivals::kPoisson, .rate_per_s = 500, .requests = 5000, .seed = 3}, time);
@@ -118,7 +124,7 @@ TEST(Load, FiguresAreTheScriptedTimes) {
 
 // A server that stands still for a second while 100 requests a second come due: who came due at
 // time t of the stall waits 1 s - t. Counted from being sent, that is one request's trouble.
-TEST(Load, AStallIsSeenByEveryRequestThatCameDueInIt) {
+TEST_P(OpenLoad, AStallIsSeenByEveryRequestThatCameDueInIt) {
   const auto run = [](const LoadPlan& plan) {
     VirtualTime time;
     ScriptedSession session(time, {.script =
@@ -127,7 +133,8 @@ TEST(Load, AStallIsSeenByEveryRequestThatCameDueInIt) {
                                        },
                                    .slots = 1,
                                    .stall_begin = 5 * kSecond,
-                                   .stall_end = 6 * kSecond});
+                                   .stall_end = 6 * kSecond,
+                                   .keeps_times = GetParam()});
     const LoadResult result = run_load(session, request_of, plan, time);
     return figures_of(result.requests, all_of(result), {});
   };
@@ -152,11 +159,13 @@ TEST(Load, AStallIsSeenByEveryRequestThatCameDueInIt) {
   EXPECT_LT(value(closed, "ttft_arrival_ms_p99"), 2);
 }
 
-TEST(Load, WhatWaitsBehindALimitIsSentInOrder) {
+TEST_P(OpenLoad, WhatWaitsBehindALimitIsSentInOrder) {
   VirtualTime time;
-  ScriptedSession session(time, {.script = [](std::int64_t) {
-                            return TokenScript{{10 * kMs, 1}};
-                          }});
+  ScriptedSession session(time, {.script =
+                                     [](std::int64_t) {
+                                       return TokenScript{{10 * kMs, 1}};
+                                     },
+                                 .keeps_times = GetParam()});
   const LoadResult result = run_load(
       session, request_of,
       {.arrivals = Arrivals::kConstant, .rate_per_s = 1000, .requests = 50, .most_in_flight = 2},
@@ -167,14 +176,15 @@ TEST(Load, WhatWaitsBehindALimitIsSentInOrder) {
   }
 }
 
-TEST(Load, ErrorsAndSilenceAreCountedAndNotAveraged) {
+TEST_P(OpenLoad, ErrorsAndSilenceAreCountedAndNotAveraged) {
   VirtualTime time;
   ScriptedSession session(time, {.script =
                                      [](std::int64_t) {
                                        return TokenScript{{10 * kMs, 1}};
                                      },
                                  .fails = [](std::int64_t number) { return number % 10 == 0; },
-                                 .hangs = [](std::int64_t number) { return number == 5; }});
+                                 .hangs = [](std::int64_t number) { return number == 5; },
+                                 .keeps_times = GetParam()});
   const LoadResult result = run_load(
       session, request_of,
       {.arrivals = Arrivals::kConstant, .rate_per_s = 100, .requests = 100, .drain_s = 3}, time);
@@ -203,11 +213,13 @@ TEST(Load, AnErrorEndsWhenItIsKnown) {
   EXPECT_DOUBLE_EQ(value(figures, "mean_concurrency"), 1);
 }
 
-TEST(Load, ASignalEndsIt) {
+TEST_P(OpenLoad, ASignalEndsIt) {
   VirtualTime time;
-  ScriptedSession session(time, {.script = [](std::int64_t) {
-                            return TokenScript{{10 * kMs, 1}};
-                          }});
+  ScriptedSession session(time, {.script =
+                                     [](std::int64_t) {
+                                       return TokenScript{{10 * kMs, 1}};
+                                     },
+                                 .keeps_times = GetParam()});
   int made = 0;
   const RequestMaker make = [&](std::int64_t number) {
     if (++made == 20) set_interrupt_for_test(2);

@@ -57,6 +57,7 @@ struct ScriptedServer {
   std::int64_t stall_end = -1;
   std::function<bool(std::int64_t number)> fails;  // answered with an error
   std::function<bool(std::int64_t number)> hangs;  // never answered
+  bool keeps_times = false;                        // calls at given times
 };
 
 class ScriptedSession : public engine::Session {
@@ -73,6 +74,10 @@ class ScriptedSession : public engine::Session {
     return static_cast<engine::RequestHandle>(number);
   }
   void cancel(engine::RequestHandle handle) override { cancelled.push_back(handle); }
+  bool call_at(std::int64_t at_ns, std::function<void()> call) override {
+    if (server_.keeps_times) time_.at(at_ns, std::move(call));
+    return server_.keeps_times;
+  }
 
   std::vector<engine::RequestHandle> cancelled;
   std::int64_t most_busy = 0;

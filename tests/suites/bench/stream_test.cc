@@ -58,5 +58,31 @@ TEST(Stream, EveryTokenOfAThousandStreamsIsSeenAfterItWasWritten) {
   }
 }
 
+// Over HTTP the session's thread keeps the schedule: nothing is sent before it is due, in order, and
+// every request has its answer.
+TEST(Stream, AnOpenLoopOverHttpSendsNothingBeforeItIsDue) {
+  test::StreamServer server({.first_ms = 2, .first_spread = 10, .gap_ms = 5, .gap_spread = 5});
+  server.start();
+  SteadyLoadClock clock;
+  const auto session = engine::make_session({.model = server.url()});
+  const BenchTarget target{.session = session.get(), .clock = &clock, .seed = 1};
+  const Workload workload = workload_for(target, {{.input = 4, .output = 2}}, "open", 0);
+  const LoadPlan plan{.arrivals = Arrivals::kPoisson, .rate_per_s = 500, .requests = 300};
+  const LoadResult load = run_workload(target, workload, plan);
+  const auto schedule = arrival_schedule(plan.arrivals, plan.rate_per_s, 1e9, 300, plan.seed);
+  ASSERT_EQ(load.requests.size(), schedule.size());
+  for (std::size_t i = 0; i < schedule.size(); ++i) {
+    const RequestTiming& timing = load.requests[i];
+    ASSERT_EQ(timing.outcome, RequestOutcome::kDone) << timing.error;
+    EXPECT_EQ(timing.scheduled_ns, load.begin_ns + schedule[i]);
+    EXPECT_GE(timing.sent_ns, timing.scheduled_ns);
+    EXPECT_GE(timing.first_ns, timing.sent_ns + 2'000'000);
+    if (i > 0) {
+      EXPECT_GE(timing.sent_ns, load.requests[i - 1].sent_ns);
+    }
+  }
+  server.stop();
+}
+
 }  // namespace
 }  // namespace assay::suites

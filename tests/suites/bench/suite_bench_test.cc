@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "store/bench_values.h"
 #include "suites/runner.h"
 #include "tests/suites/bench/scripted_session.h"
 #include "tests/support/instant_session.h"
@@ -54,6 +55,7 @@ TEST(SuiteBench, MistakesAreErrorsWithTheirPlace) {
         R"({ "cases": [ { "bench": "serve", "arrivals": "burst" } ] })",
         R"({ "cases": [ { "bench": "serve", "rate": 0 } ] })",
         R"({ "cases": [ { "bench": "serve", "rate": 1, "slo": { "itl_ms": 1 } } ] })",
+        R"({ "starts": 0, "cases": [ { "bench": "latency" } ] })",
         R"({ "reps": 0, "cases": [ { "bench": "latency" } ] })"}) {
     try {
       parse(bad);
@@ -72,7 +74,7 @@ TEST(SuiteBench, ASuiteOfSpeedAloneMakesFinishedRuns) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "speed.jsonc") << R"({
     "assay_suite": 1, "name": "speed", "model": "dummy:x", "settings": ["bf16", "fp8"],
-    "bench": { "reps": 2, "allowed_noise": 1e6,
+    "bench": { "starts": 2, "reps": 2, "allowed_noise": 1e6,
                "cases": [ { "bench": "throughput", "input": 4, "output": 2, "requests": 3 } ] } })";
   const Suite suite = load_suite(folder / "speed.jsonc");
   EXPECT_TRUE(suite.tasks.empty());
@@ -86,14 +88,15 @@ TEST(SuiteBench, ASuiteOfSpeedAloneMakesFinishedRuns) {
   };
   const auto reports = run_suite(suite, store, options);
   ASSERT_EQ(reports.size(), 2);
-  EXPECT_EQ(opened, 2);
+  EXPECT_EQ(opened, 4);  // two starts each
   for (const RunReport& report : reports) {
     const store::RunRecord run = store.load_run(report.run);
     EXPECT_EQ(run.status, store::RunStatus::kDone);
     const auto cases = store.load_bench(run.row);
     ASSERT_EQ(cases.size(), 1);
     EXPECT_EQ(cases[0].name, "throughput/in:4/out:2/requests:3");
-    EXPECT_EQ(cases[0].reps.size(), 2);
+    EXPECT_EQ(cases[0].reps.size(), 4);
+    EXPECT_EQ(store::start_of(cases[0].reps[3]), 1);
   }
   EXPECT_NE(run_suite(suite, store, options)[0].run, reports[0].run);
   EXPECT_EQ(store.list_runs().size(), 4);
