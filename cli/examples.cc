@@ -11,10 +11,10 @@ struct Example {
 /// A subcommand of a group is named with it. tests/e2e/docs_test.py checks that all options exist.
 constexpr Example kExamples[] = {
     {"run",
-     "  assay run suites/reference.jsonc --model Llama-3.1-8B-Instruct --data data --db "
-     "results.db\n"
+     "  assay run suites/reference.jsonc --model Llama-3.1-8B-Instruct --data data --db r.db\n"
      "  assay run suites/reference.jsonc --model M --precision bf16 --precision fp8 --task gsm8k\n"
-     "  assay run suites/ci-regression.jsonc --db results.db --gate branch:main --junit gate.xml\n"},
+     "  assay run suites/reference.jsonc --model M --data data --dry-run\n"
+     "  assay run suites/ci-regression.jsonc --db r.db --gate branch:main --junit gate.xml\n"},
     {"report",
      "  assay report --db results.db --html report.html\n"
      "  assay report RUN_A RUN_B --reference RUN_A --db results.db --markdown -\n"},

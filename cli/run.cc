@@ -14,6 +14,7 @@
 #include "cli/build_record.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
 #include "cli/engine_options.h"
 #include "cli/gate_files.h"
 #include "cli/http_options.h"
@@ -67,6 +68,7 @@ struct RunArguments {
   std::string shard;
   int score_threads = 2;
   bool fresh = false;
+  bool dry_run = false;
   bool skip_bad = false;
   SandboxChoice sandbox;
   std::string launcher = "auto";
@@ -123,6 +125,8 @@ void add_options(CLI::App& command, RunArguments& a) {
       ->check(CLI::IsMember({"auto", "bar", "plain", "none"}));
   command.add_option("--score-threads", a.score_threads, "Threads that score responses")
       ->check(CLI::Range(1, 256));
+  command.add_flag("--dry-run", a.dry_run,
+                   "Say what would be asked, and what it could find; ask and store nothing");
   command.add_flag("--new", a.fresh, "Start over instead of continuing an unfinished run");
   command.add_flag("--skip-bad", a.skip_bad, "Leave malformed records out and report them");
   add_sandbox_options(command, a.sandbox);
@@ -345,6 +349,10 @@ ExitCode run(const RunArguments& a, engine::ProcessGroup* processes) {
   apply(a, suite);
   suite.engine.tp = ranks_of(processes, suite.engine.tp);
   suites::RunnerOptions options = runner_options(a, suite, processes);
+  if (a.dry_run) {
+    print_dry_run(suite, options.plan, a.json);
+    return ExitCode::kOk;
+  }
   std::optional<RunGate> gate;
   if (!a.gate.empty()) gate.emplace(a.gate, a.policy, suite);
   const Scorers scorers = make_scorers(a, suite, options);

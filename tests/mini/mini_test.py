@@ -210,6 +210,28 @@ class Model(WithFolder):
         self.assertGreater(sum(lost) / len(lost), 0.1, scores)
 
 
+class DryRun(WithFolder):
+    def test_it_counts_what_the_run_then_asks_and_stores_nothing(self):
+        folder = self.path
+        common = ("run", ROOT / "suites/demo.jsonc", "--task", "gsm8k", "--task", "mgsm", "--precision", "bf16", "--limit", "20",
+                  "--db", folder / "r.db", "--json")
+        (model,) = json.loads(assay(*common, "--dry-run"))["models"]
+        self.assertEqual(list(folder.iterdir()), [])
+        run = json.loads(assay(*common))["runs"][0]["run"]
+        prompts = {}
+        for line in assay("runs", "export", run, "--db", folder / "r.db").splitlines():
+            row = json.loads(line)
+            prompts.setdefault(row["task"], []).append(row["prompt_ids"])
+        self.assertEqual([task["task"] for task in model["tasks"]], ["gsm8k@assay-0shot", "mgsm@assay"])
+        for task in model["tasks"]:
+            ids = prompts[task["task"].split("@")[0]]
+            self.assertEqual(task["responses"], len(ids))
+            self.assertEqual(task["prompt_tokens"], sum(map(len, ids)))
+            self.assertEqual(task["longest_prompt"], max(map(len, ids)))
+            self.assertEqual(task["shared_tokens"], sum(len(os.path.commonprefix(pair)) for pair in itertools.pairwise(ids)))
+            self.assertEqual((task["too_long"], task["refused"]), (0, ""))
+
+
 if __name__ == "__main__":
     os.environ.pop("ASSAY_DB", None)
     unittest.main(argv=[sys.argv[0]], verbosity=2)
