@@ -137,19 +137,18 @@ class Comparison {
 };
 
 std::unique_ptr<Executor> make_executor(const OpenedModel& opened, const EngineOptions& options,
-                                           std::int64_t window, int threads,
-                                           ForwardObserver& observer) {
+                                        std::int64_t window, int threads,
+                                        ForwardObserver& observer) {
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
   const ModelWeights weights(opened, options, setting, threads);
-  auto executor =
-      std::make_unique<CpuExecutor>(opened.config, weights.source(),
-                                    CpuExecutorOptions{.setting = &setting,
-                                                       .kv = find_kv_type(options.kv),
-                                                       .observer = &observer,
-                                                       .threads = threads,
-                                                       .context = window,
-                                                       .pages = window_pages(window),
-                                                       .max_rows = window});
+  auto executor = std::make_unique<CpuExecutor>(opened.config, weights.source(),
+                                                CpuExecutorOptions{.setting = &setting,
+                                                                   .kv = find_kv_type(options.kv),
+                                                                   .observer = &observer,
+                                                                   .threads = threads,
+                                                                   .context = window,
+                                                                   .pages = window_pages(window),
+                                                                   .max_rows = window});
   return std::make_unique<WatchedExecutor>(std::move(executor), watch_options());
 }
 

@@ -46,7 +46,10 @@ class Writer {
  public:
   Writer(const Checkpoint& checkpoint, const WeightSource& source, const PrecisionSetting& setting,
          int threads)
-      : checkpoint_(checkpoint), source_(source, watch_options()), setting_(setting), team_(threads) {}
+      : checkpoint_(checkpoint),
+        source_(source, watch_options()),
+        setting_(setting),
+        team_(threads) {}
 
   WrittenCheckpoint run(const fs::path& folder) {
     plan();

@@ -38,11 +38,10 @@ struct Watched {
     auto held = std::make_unique<HeldExecutor>();
     inner = held.get();
     executor = std::make_unique<WatchedExecutor>(
-        std::move(held),
-        WatchOptions{.limit = limit, .on_hang = [this](const std::string& why) {
-                           ++hangs;
-                           said.set_value(why);
-                         }});
+        std::move(held), WatchOptions{.limit = limit, .on_hang = [this](const std::string& why) {
+                                        ++hangs;
+                                        said.set_value(why);
+                                      }});
   }
   /// One step of three rows, on a thread of its own, up to where it is held.
   void begin() {
