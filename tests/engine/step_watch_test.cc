@@ -135,7 +135,8 @@ TEST(StepWatchDeathTest, TheProcessEndsWithAnEnvironmentFault) {
 TEST(StepWatchDeathTest, AModelThatIsLoadedIsWatched) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const ModelConfig config = parse_model_config(
-      R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+      R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 1,
+          "num_attention_heads": 2,
           "intermediate_size": 64, "vocab_size": 40, "max_position_embeddings": 64})",
       "", "m");
   HeldWeights source;
