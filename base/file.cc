@@ -149,6 +149,13 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
   }
 }
 
+void flush_file(const fs::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0) {
+    throw_environment("{}: cannot be flushed: {}", shown(path), std::strerror(errno));
+  }
+}
+
 std::string sha256_file(const fs::path& path) {
   const auto [fd, size] = open_regular(path);
   Sha256 digest;

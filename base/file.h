@@ -26,6 +26,9 @@ std::string read_file_gunzip(const std::filesystem::path& path,
 /// Throws: Error(kEnvironment) naming path and reason.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
+/// Returns once what was written to the file is on disk. Throws: Error(kEnvironment).
+void flush_file(const std::filesystem::path& path);
+
 /// SHA-256 of a file's bytes, read in pieces.
 std::string sha256_file(const std::filesystem::path& path);
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/cpu_executor.h"
 #include "engine/ops/number.h"
+#include "engine/step_watch.h"
 #include "engine/text_pass.h"
 
 namespace assay::engine {
@@ -208,14 +209,16 @@ Calibration calibrate(const ModelConfig& config, const WeightSource& source,
   Collector collector(config);
   const std::int64_t window = std::min(options.window, config.max_position);
   const PrecisionSetting setting = find_setting("bf16");
-  CpuExecutor executor(config, source,
-                       {.setting = &setting,
-                        .kv = KvType::kBf16,
-                        .observer = &collector,
-                        .threads = options.threads,
-                        .context = window,
-                        .pages = window_pages(window),
-                        .max_rows = window});
+  WatchedExecutor executor(
+      std::make_unique<CpuExecutor>(config, source,
+                                    CpuExecutorOptions{.setting = &setting,
+                                                       .kv = KvType::kBf16,
+                                                       .observer = &collector,
+                                                       .threads = options.threads,
+                                                       .context = window,
+                                                       .pages = window_pages(window),
+                                                       .max_rows = window}),
+      watch_options());
   for_windows(ids, window, false,
               [&](const Batch& batch, std::size_t) { executor.run(batch, {}); });
   Calibration out;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/parallel/thread_team.h"
 #include "engine/rope.h"
+#include "engine/step_watch.h"
 
 namespace assay::engine {
 namespace {
@@ -43,7 +44,7 @@ class Loader {
          const PrecisionSetting& setting, int threads)
       : config_(config),
         partition_(partition),
-        source_(source),
+        source_(source, watch_options()),
         setting_(setting),
         team_(threads) {}
 
@@ -228,7 +229,7 @@ class Loader {
 
   const ModelConfig& config_;
   const Partition& partition_;
-  const WeightSource& source_;
+  WatchedWeights source_;  // before the team, whose threads read
   const PrecisionSetting& setting_;
   const CpuKernels& kernels_ = cpu_kernels();
   ThreadTeam team_;

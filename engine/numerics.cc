@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "engine/cpu_executor.h"
 #include "engine/generators/opened_model.h"
+#include "engine/step_watch.h"
 #include "engine/text_pass.h"
 
 namespace assay::engine {
@@ -135,19 +136,20 @@ class Comparison {
   std::vector<double> signal_;
 };
 
-std::unique_ptr<CpuExecutor> make_executor(const OpenedModel& opened, const EngineOptions& options,
-                                           std::int64_t window, int threads,
-                                           ForwardObserver& observer) {
+std::unique_ptr<Executor> make_executor(const OpenedModel& opened, const EngineOptions& options,
+                                        std::int64_t window, int threads,
+                                        ForwardObserver& observer) {
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
   const ModelWeights weights(opened, options, setting, threads);
-  return std::make_unique<CpuExecutor>(opened.config, weights.source(),
-                                       CpuExecutorOptions{.setting = &setting,
-                                                          .kv = find_kv_type(options.kv),
-                                                          .observer = &observer,
-                                                          .threads = threads,
-                                                          .context = window,
-                                                          .pages = window_pages(window),
-                                                          .max_rows = window});
+  auto executor = std::make_unique<CpuExecutor>(opened.config, weights.source(),
+                                                CpuExecutorOptions{.setting = &setting,
+                                                                   .kv = find_kv_type(options.kv),
+                                                                   .observer = &observer,
+                                                                   .threads = threads,
+                                                                   .context = window,
+                                                                   .pages = window_pages(window),
+                                                                   .max_rows = window});
+  return std::make_unique<WatchedExecutor>(std::move(executor), watch_options());
 }
 
 }  // namespace

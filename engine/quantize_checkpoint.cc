@@ -16,6 +16,7 @@
 #include "engine/checkpoint_files.h"
 #include "engine/ops/number.h"
 #include "engine/parallel/thread_team.h"
+#include "engine/step_watch.h"
 #include "engine/stored_matrix.h"
 
 namespace assay::engine {
@@ -45,21 +46,24 @@ class Writer {
  public:
   Writer(const Checkpoint& checkpoint, const WeightSource& source, const PrecisionSetting& setting,
          int threads)
-      : checkpoint_(checkpoint), source_(source), setting_(setting), team_(threads) {}
+      : checkpoint_(checkpoint),
+        source_(source, watch_options()),
+        setting_(setting),
+        team_(threads) {}
 
   WrittenCheckpoint run(const fs::path& folder) {
     plan();
     fs::create_directories(folder);
     write_weights(folder);
-    write_config(folder);
     for (const char* name : kIdentityFiles) {
       if (std::string_view(name) == "config.json" ||
           std::string_view(name) == "hf_quant_config.json" ||
           !fs::exists(checkpoint_.folder() / name)) {
         continue;
       }
-      write_file(folder / name, read_file(checkpoint_.folder() / name));
+      write_file_atomic(folder / name, read_file(checkpoint_.folder() / name));
     }
+    write_config(folder);  // last: without it a folder is no checkpoint
     return written_;
   }
 
@@ -168,7 +172,7 @@ class Writer {
     Json index;
     index.set("metadata", std::move(total));
     index.set("weight_map", std::move(map));
-    write_file(folder / "model.safetensors.index.json", index.dump());
+    write_file_atomic(folder / "model.safetensors.index.json", index.dump());
   }
 
   void write_weight_file(const fs::path& path, const std::vector<const Task*>& tasks) {
@@ -188,24 +192,18 @@ class Writer {
     }
     out.close();
     if (!out) throw_environment("{}: cannot be written", escaped(path.string(), 400));
+    flush_file(path);
   }
 
   void write_config(const fs::path& folder) {
     const fs::path path = checkpoint_.folder() / "config.json";
     Json config = parse_json(read_file(path), escaped(path.string(), 400));
     config.set("quantization_config", quantization_config(modules_, formats_, kv_scales_));
-    write_file(folder / "config.json", config.dump() + "\n");
-  }
-
-  static void write_file(const fs::path& path, const std::string& content) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << content;
-    out.close();
-    if (!out) throw_environment("{}: cannot be written", escaped(path.string(), 400));
+    write_file_atomic(folder / "config.json", config.dump() + "\n");
   }
 
   const Checkpoint& checkpoint_;
-  const WeightSource& source_;
+  WatchedWeights source_;  // before the team, whose threads read
   const PrecisionSetting& setting_;
   ThreadTeam team_;
   std::vector<std::string> modules_;

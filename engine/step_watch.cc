@@ -8,11 +8,12 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/parallel/launch.h"
 
 namespace assay::engine {
 namespace {
 
-constexpr std::int64_t kLooks = 20;  // in the time after which a step counts as hung
+constexpr std::int64_t kLooks = 20;  // in the time after which work counts as hung
 constexpr std::chrono::milliseconds kLongestWait{1000};
 
 [[noreturn]] void end_process(const std::string& why) {
@@ -24,21 +25,19 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 
 }  // namespace
 
-WatchedExecutor::WatchedExecutor(std::unique_ptr<Executor> own, StepWatchOptions options)
-    : own_(std::move(own)), options_(std::move(options)), looked_at_(own_.get()) {
+WatchOptions watch_options() {
+  WatchOptions options;
+  options.limit = seconds_of(process_environment, "ASSAY_STALL_SECONDS", options.limit);
+  return options;
+}
+
+StallWatch::StallWatch(Progress progress, std::function<std::string()> where, WatchOptions options)
+    : where_(std::move(where)), options_(std::move(options)), progress_(std::move(progress)) {
   if (!options_.on_hang) options_.on_hang = end_process;
   thread_ = std::thread([this] { watch(); });
 }
 
-/// Its end is watched like a step: it waits for threads too.
-WatchedExecutor::~WatchedExecutor() {
-  {
-    const std::lock_guard lock(mutex_);
-    looked_at_ = nullptr;
-  }
-  rows_ = 0;
-  ++edges_;
-  own_.reset();
+StallWatch::~StallWatch() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -47,41 +46,83 @@ WatchedExecutor::~WatchedExecutor() {
   thread_.join();
 }
 
-void WatchedExecutor::run(const Batch& batch, std::span<LogitResult> results) {
-  struct Step {
-    explicit Step(std::atomic<std::uint64_t>& the_edges) : edges(the_edges) { ++edges; }
-    ~Step() { ++edges; }
-    Step(const Step&) = delete;
-    Step& operator=(const Step&) = delete;
-    Step(Step&&) = delete;
-    Step& operator=(Step&&) = delete;
-    std::atomic<std::uint64_t>& edges;
-  };
-  rows_ = batch.ids.size();
-  const Step step(edges_);
-  own_->run(batch, results);
+void StallWatch::forget_progress() {
+  const std::lock_guard lock(mutex_);
+  progress_ = nullptr;
 }
 
 /// Counts looks, not time: between two of them this process may have been stopped for a day.
-void WatchedExecutor::watch() {
+void StallWatch::watch() {
   const auto wait = std::clamp(options_.limit / kLooks, std::chrono::milliseconds(1), kLongestWait);
   const std::int64_t most = std::max<std::int64_t>(kLooks, options_.limit / wait);
   std::pair<std::uint64_t, std::uint64_t> last;
   std::int64_t looks = 0;
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, wait, [this] { return ending_; })) {
-    const std::pair now(edges_.load(), looked_at_ == nullptr ? 0 : looked_at_->progress());
-    const bool within_step = now.first % 2 == 1;
-    looks = within_step && now == last ? looks + 1 : 0;
+    const std::pair now(edges_.load(), progress_ ? progress_() : 0);
+    const bool within = now.first % 2 == 1;
+    looks = within && now == last ? looks + 1 : 0;
     last = now;
     if (looks < most) continue;
-    const std::size_t rows = rows_;
     return options_.on_hang(
         fmt::format("the engine made no progress for {:.0f} s {}: a thread or a kernel hangs "
                     "(ASSAY_STALL_SECONDS sets the time)",
-                    std::chrono::duration<double>(options_.limit).count(),
-                    rows > 0 ? fmt::format("in a step of {} rows", rows) : "at its end"));
+                    std::chrono::duration<double>(options_.limit).count(), where_()));
   }
+}
+
+WatchedExecutor::WatchedExecutor(std::unique_ptr<Executor> own, WatchOptions options)
+    : own_(std::move(own)),
+      watch_([executor = own_.get()] { return executor->progress(); },
+             [this] {
+               const std::size_t rows = rows_;
+               return rows > 0 ? fmt::format("in a step of {} rows", rows)
+                               : std::string("at its end");
+             },
+             std::move(options)) {}
+
+/// Its end waits for threads too.
+WatchedExecutor::~WatchedExecutor() {
+  watch_.forget_progress();
+  rows_ = 0;
+  watch_.begin();
+  own_.reset();
+  watch_.end();
+}
+
+void WatchedExecutor::run(const Batch& batch, std::span<LogitResult> results) {
+  struct Step {
+    explicit Step(StallWatch& the_watch) : watch(the_watch) { watch.begin(); }
+    ~Step() { watch.end(); }
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+    Step(Step&&) = delete;
+    Step& operator=(Step&&) = delete;
+    StallWatch& watch;
+  };
+  rows_ = batch.ids.size();
+  const Step step(watch_);
+  own_->run(batch, results);
+}
+
+WatchedWeights::WatchedWeights(const WeightSource& base, WatchOptions options)
+    : base_(base),
+      watch_([this] { return read_.load(std::memory_order_relaxed); },
+             [] { return std::string("while it read weights"); }, std::move(options)) {
+  watch_.begin();
+}
+
+WatchedWeights::~WatchedWeights() { watch_.end(); }
+
+void WatchedWeights::read_row(const std::string& name, std::int64_t row,
+                              std::span<float> out) const {
+  base_.read_row(name, row, out);
+  read_.fetch_add(1, std::memory_order_relaxed);
+}
+
+const CodeSource* WatchedWeights::codes(const std::string& module) const {
+  read_.fetch_add(1, std::memory_order_relaxed);
+  return base_.codes(module);
 }
 
 }  // namespace assay::engine

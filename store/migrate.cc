@@ -23,8 +23,10 @@ struct SchemaObject {
   std::string sql;
 };
 
-std::map<std::string, SchemaObject> schema_of(SQLite::Database& db) {
-  std::map<std::string, SchemaObject> out;
+using Schema = std::map<std::string, SchemaObject>;  // by name
+
+Schema schema_of(SQLite::Database& db) {
+  Schema out;
   SQLite::Statement row(db, "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL");
   while (row.executeStep()) {
     out[row.getColumn(0).getString()] = {row.getColumn(1).getString(),
@@ -33,15 +35,25 @@ std::map<std::string, SchemaObject> schema_of(SQLite::Database& db) {
   return out;
 }
 
+/// Of a store of a known version.
+const Schema& schema_of_version(std::int64_t version) {
+  static const std::map<std::int64_t, Schema> kSchemas = [] {
+    SQLite::Database model(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    std::map<std::int64_t, Schema> out;
+    for (const Migration& migration : all_migrations()) {
+      model.exec(migration.sql);
+      out[migration.version] = schema_of(model);
+    }
+    return out;
+  }();
+  return kSchemas.at(version);
+}
+
 }  // namespace
 
 void check_schema(Connection& connection, std::int64_t version) {
-  SQLite::Database model(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  for (const Migration& migration : all_migrations()) {
-    if (migration.version <= version) model.exec(migration.sql);
-  }
-  const std::map<std::string, SchemaObject> found = schema_of(connection.db());
-  for (const auto& [name, object] : schema_of(model)) {
+  const Schema found = schema_of(connection.db());
+  for (const auto& [name, object] : schema_of_version(version)) {
     const auto match = found.find(name);
     if (match == found.end() || match->second.type != object.type ||
         match->second.sql != object.sql) {

@@ -16,6 +16,7 @@
 #include "engine/ops/silu_mul.h"
 #include "engine/parallel/thread_team.h"
 #include "engine/rope.h"
+#include "engine/step_watch.h"
 #include "engine/weight_sources.h"
 
 namespace assay::engine {
@@ -46,7 +47,7 @@ class Loader {
  public:
   Loader(DeviceModel& model, const WeightSource& source, int threads)
       : model_(model),
-        source_(source),
+        source_(source, watch_options()),
         dummy_(dynamic_cast<const DummyWeights*>(&source) != nullptr),
         team_(threads),
         amax_(sizeof(float), "loading") {
@@ -296,7 +297,7 @@ class Loader {
   }
 
   DeviceModel& model_;
-  const WeightSource& source_;
+  WatchedWeights source_;  // before the team, whose threads read
   bool dummy_;
   ThreadTeam team_;
   Stream stream_;

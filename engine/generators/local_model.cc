@@ -18,7 +18,6 @@
 #include "engine/cuda/gpu_ranks.h"
 #include "engine/generators/opened_model.h"
 #include "engine/ops/memory.h"
-#include "engine/parallel/launch.h"
 #include "engine/parallel/nccl.h"
 #include "engine/parallel/remote_steps.h"
 #include "engine/prompt_encoder.h"
@@ -278,9 +277,8 @@ Backend make_backend(const OpenedModel& opened, const EngineOptions& options, in
   backend.info.arithmetic += weights.id();
   backend.info.detail.set("kv_scales", weights.kv_scales());
   if (opened.checkpoint) opened.checkpoint->check_unchanged();
-  StepWatchOptions watch;
-  watch.limit = seconds_of(process_environment, "ASSAY_STALL_SECONDS", watch.limit);
-  backend.executor = std::make_unique<WatchedExecutor>(std::move(backend.executor), watch);
+  backend.executor =
+      std::make_unique<WatchedExecutor>(std::move(backend.executor), watch_options());
   return backend;
 }
 

@@ -72,6 +72,13 @@ class Disk(WithModel):
             self.assert_refused(result, 6, str(self.db))
         self.assert_ends_as(self.whole, self.file)
 
+    def test_a_checkpoint_that_does_not_fit_is_none(self):
+        folder = self.small_disk(256) / "model"
+        result = assay("quantize", "--model", MODEL, "--to", "bf16", "--out", folder, codes=None)
+        self.assert_refused(result, 6, str(folder))
+        self.assertFalse((folder / "config.json").exists())
+        self.assert_refused(assay("models", "inspect", folder, codes=None), 2, str(folder), "config.json")
+
     def test_a_read_only_file_or_folder_is_said_before_a_model_is_loaded(self):
         elsewhere = self.model_suite(model=str(self.path / "no-model"), name="no-model")
         folder = self.path / "read-only"

@@ -4,12 +4,13 @@
 usage: hang_test.py ASSAY      ASSAY_HANG_SHIM: what makes threads hang once a file is there
 """
 import os
+import sqlite3
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import small_run  # noqa: E402
-from small_run import WithModel, assay, preloaded  # noqa: E402
+from small_run import MODEL, WithModel, assay, preloaded  # noqa: E402
 
 SHIM = os.environ["ASSAY_HANG_SHIM"]
 SECONDS = 2  # without progress; 900 unless this is set
@@ -47,6 +48,28 @@ class Hang(WithModel):
         message = process.communicate(timeout=60)[1]
         self.assertIn(process.returncode, (0, 6), message)  # 0: it had ended by then
         self.assertEqual(len(self.export().splitlines()), 3)
+
+    def assert_noticed(self, result, where):
+        self.assert_refused(result, 6, f"no progress for {SECONDS} s {where}")
+
+    def test_weights_that_are_quantized_are_watched_too(self):
+        self.hang.touch()
+        result = assay("quantize", "--model", MODEL, "--to", "fp8", "--out", self.path / "fp8", "--threads", "2", codes=None,
+                       env=self.environment)
+        self.assert_noticed(result, "while it read weights")
+
+    def test_passes_over_a_text_are_watched_too(self):
+        text = self.path / "text.txt"
+        text.write_text("Once upon a time there was a small model. " * 20)
+        command = ("quantize", "--model", MODEL, "--to", "fp8-static", "--calibrate", text, "--threads", "1", "--window", "64")
+        suite = self.model_suite(limit=3, settings=["fp8", "bf16"], numerics={"text": str(text), "tokens": 64, "window": 64})
+        self.run_whole(suite)
+        with sqlite3.connect(self.db) as store:  # so that the same command begins with them
+            store.execute("delete from numerics")
+            store.execute("update run set status='interrupted' where setting='bf16'")
+        self.hang.touch()
+        self.assert_noticed(assay(*command, "--out", self.path / "fp8", codes=None, env=self.environment), "in a step of 64 rows")
+        self.assert_noticed(assay("run", suite, "--db", self.db, codes=None, env=self.environment), "in a step of 64 rows")
 
     def test_a_wrong_time_is_refused_before_the_run(self):
         result = assay("run", self.model_suite(), "--db", self.db, codes=None, env={**os.environ, "ASSAY_STALL_SECONDS": "0"})

@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace assay::engine {
 namespace {
@@ -35,11 +38,10 @@ struct Watched {
     auto held = std::make_unique<HeldExecutor>();
     inner = held.get();
     executor = std::make_unique<WatchedExecutor>(
-        std::move(held),
-        StepWatchOptions{.limit = limit, .on_hang = [this](const std::string& why) {
-                           ++hangs;
-                           said.set_value(why);
-                         }});
+        std::move(held), WatchOptions{.limit = limit, .on_hang = [this](const std::string& why) {
+                                        ++hangs;
+                                        said.set_value(why);
+                                      }});
   }
   /// One step of three rows, on a thread of its own, up to where it is held.
   void begin() {
@@ -92,6 +94,32 @@ TEST(StepWatch, NothingHangsBetweenSteps) {
   EXPECT_EQ(watched.hangs, 0);
 }
 
+/// Gives rows until it is held.
+class HeldWeights : public WeightSource {
+ public:
+  [[nodiscard]] bool has(const std::string& /*name*/) const override { return true; }
+  void read_row(const std::string& /*name*/, std::int64_t row,
+                std::span<float> out) const override {
+    std::fill(out.begin(), out.end(), 0.5F);
+    if (row == held_row) std::promise<void>().get_future().wait();
+  }
+  std::int64_t held_row = -1;
+};
+
+/// Longer than the limit, with rows all the time.
+TEST(StepWatch, WeightsThatAreReadAreProgress) {
+  std::atomic<int> hangs = 0;
+  const HeldWeights source;
+  const WatchedWeights weights(
+      source, {.limit = milliseconds(1000), .on_hang = [&](const std::string&) { ++hangs; }});
+  std::vector<float> row(8);
+  for (int i = 0; i < 150; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+    weights.read_row("matrix", i, row);
+  }
+  EXPECT_EQ(hangs, 0);
+}
+
 TEST(StepWatchDeathTest, TheProcessEndsWithAnEnvironmentFault) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
@@ -102,6 +130,23 @@ TEST(StepWatchDeathTest, TheProcessEndsWithAnEnvironmentFault) {
       },
       testing::ExitedWithCode(6),
       "assay: the engine made no progress .* what is finished is stored");
+}
+
+TEST(StepWatchDeathTest, AModelThatIsLoadedIsWatched) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const ModelConfig config = parse_model_config(
+      R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 1,
+          "num_attention_heads": 2,
+          "intermediate_size": 64, "vocab_size": 40, "max_position_embeddings": 64})",
+      "", "m");
+  HeldWeights source;
+  source.held_row = 39;  // of the output matrix
+  EXPECT_EXIT(
+      {
+        ::setenv("ASSAY_STALL_SECONDS", "1", 1);
+        (void)load_model(config, make_partition(config, 1, 0), source, find_setting("fp8"), 64, 1);
+      },
+      testing::ExitedWithCode(6), "no progress for 1 s while it read weights");
 }
 
 }  // namespace

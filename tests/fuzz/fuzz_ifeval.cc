@@ -1,5 +1,6 @@
-// Any bytes as a response to each of IFEval's 25 instructions: scoring is total and repeatable, and
-// what is followed strictly is followed loosely. The first line also serves as keyword and marker.
+// Any bytes as a response to one of IFEval's 25 instructions, which the first byte picks: scoring
+// is total and repeatable, and what is followed strictly is followed loosely. The first line of the
+// response also serves as keyword and marker.
 #include <array>
 #include <string>
 #include <utility>
@@ -90,7 +91,7 @@ void check_score(const evals::Score& score, const std::string& what) {
 }  // namespace
 
 std::vector<std::string> seeds() {
-  return {
+  const std::string responses[] = {
       "",
       "the sea\n\nThe sea, e.g. at 5 p.m. May be blue. Mr. Smith saw it! Der Mann?",
       "P.S.\n* one\n* two\n- three\nP.S. last [name] [place]",
@@ -101,26 +102,33 @@ std::vector<std::string> seeds() {
       "(x+x+)+y\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
       "\xff\xfe\xed\xa0\x80\n\xf0\x9f\x98\x80 http://a.b/c d@e.org can't \xe2\x80\x99s ... --",
   };
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < kInstructions.size(); ++i) {
+    for (const std::string& response : responses) {
+      out.push_back(static_cast<char>('A' + i) + response);
+    }
+  }
+  return out;
 }
 
 }  // namespace assay::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace assay;  // NOLINT(google-build-using-namespace): one function
-  const std::string text(reinterpret_cast<const char*>(data), size);
+  if (size == 0) return 0;
+  const auto& instruction = fuzz::kInstructions[data[0] % fuzz::kInstructions.size()];
+  const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::string line =
       replace_invalid_utf8(text.substr(0, std::min<std::size_t>(40, text.find('\n'))));
   const std::string word = line.empty() ? "sea" : line;
   const evals::Benchmark& benchmark = evals::find_benchmark("ifeval");
-  for (const auto& instruction : fuzz::kInstructions) {
-    const datasets::Sample sample = fuzz::sample(instruction, word);
-    for (const evals::LanguageData* language :
-         {&fuzz::language(), static_cast<const evals::LanguageData*>(nullptr)}) {
-      const evals::Score score = benchmark.score(sample, {.text = text}, {.language = language});
-      fuzz::check_score(score, instruction.first);
-      const evals::Score again = benchmark.score(sample, {.text = text}, {.language = language});
-      ASSAY_CHECK(score == again, instruction.first);
-    }
+  const datasets::Sample sample = fuzz::sample(instruction, word);
+  for (const evals::LanguageData* language :
+       {&fuzz::language(), static_cast<const evals::LanguageData*>(nullptr)}) {
+    const evals::Score score = benchmark.score(sample, {.text = text}, {.language = language});
+    fuzz::check_score(score, instruction.first);
+    const evals::Score again = benchmark.score(sample, {.text = text}, {.language = language});
+    ASSAY_CHECK(score == again, instruction.first);
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 // is opened, checked, read or imported ends, and what is imported is what was exported.
 #include <sqlite3.h>
 
+#include <optional>
 #include <string>
 
 #include "base/file.h"
@@ -102,8 +103,8 @@ void change_bytes(std::string_view input, std::string& bytes) {
 void change_values(std::string_view input, const std::filesystem::path& path) {
   sqlite3* db = nullptr;
   sqlite3_open(path.c_str(), &db);
-  sqlite3_exec(db, "PRAGMA ignore_check_constraints=ON; PRAGMA synchronous=OFF", nullptr, nullptr,
-               nullptr);
+  sqlite3_exec(db, "PRAGMA ignore_check_constraints=ON; PRAGMA synchronous=OFF; BEGIN", nullptr,
+               nullptr, nullptr);
   for (std::size_t n = 0; n < kMaxChanges && input.size() >= 3; ++n) {
     const auto& column = kColumns[static_cast<unsigned char>(input[0]) % std::size(kColumns)];
     const auto kind = static_cast<unsigned char>(input[1]);
@@ -120,6 +121,7 @@ void change_values(std::string_view input, const std::filesystem::path& path) {
     }
     sqlite3_finalize(statement);
   }
+  sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr);
   sqlite3_close(db);
 }
 
@@ -145,6 +147,28 @@ void remove_store(const std::filesystem::path& path) {
   for (const char* suffix : {"", "-wal", "-shm", "-journal", "-lock"}) {
     std::filesystem::remove(path.string() + suffix);
   }
+}
+
+/// The store that runs are imported into: made once, and again after one was.
+class Target {
+ public:
+  store::Store& store() {
+    if (!store_) store_.emplace(store::Store::open(path(), store::OpenMode::kCreate));
+    return *store_;
+  }
+  void forget() {
+    store_.reset();
+    remove_store(path());
+  }
+
+ private:
+  static std::filesystem::path path() { return input_folder().path() / "target.db"; }
+  std::optional<store::Store> store_;
+};
+
+Target& target() {
+  static Target the_target;
+  return the_target;
 }
 
 /// Full disks and the like do not happen here: SQLite's other codes come from the file as well.
@@ -202,9 +226,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   set_log_level(LogLevel::kQuiet);
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::filesystem::path path = fuzz::input_folder().path() / "input.db";
-  const std::filesystem::path target = fuzz::input_folder().path() / "target.db";
   fuzz::remove_store(path);
-  fuzz::remove_store(target);
   std::string bytes = fuzz::good_store();
   if (input[0] % 2 == 0) fuzz::change_bytes(input.substr(1), bytes);
   (void)fuzz::input_folder().file("input.db", bytes);
@@ -215,12 +237,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)store.verify(0);
     source = fuzz::exported(store);
   });
-  fuzz::taken([&] {
-    store::Store store = store::Store::open(target, store::OpenMode::kCreate);
-    const bool imported = fuzz::taken([&] { (void)store.import_from(path); });
-    ASSAY_CHECK(store.verify(0).problems.empty(), "the store that imported is damaged");
-    if (imported) ASSAY_CHECK(readable && fuzz::exported(store) == source, "imported as exported");
-    if (!imported) ASSAY_CHECK(store.list_runs().empty(), "a part of a run was imported");
-  });
+  store::Store& target = fuzz::target().store();
+  const bool imported = fuzz::taken([&] { (void)target.import_from(path); });
+  ASSAY_CHECK(target.verify(0).problems.empty(), "the store that imported is damaged");
+  if (imported) {
+    ASSAY_CHECK(readable && fuzz::exported(target) == source, "imported as exported");
+    fuzz::target().forget();
+  } else {
+    ASSAY_CHECK(target.list_runs().empty(), "a part of a run was imported");
+  }
   return 0;
 }

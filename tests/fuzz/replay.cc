@@ -1,8 +1,7 @@
 // Runs a fuzz target without libFuzzer: the corpus, the seeds, and seeded mutations of the seeds.
 // The corpus is a folder of findings, and beside it CORPUS.gz, what libFuzzer kept for its
-// coverage: an input a line, in hexadecimal digits. usage: <target>_replay COUNT [CORPUS] COUNT
-// mutations; ASSAY_TEST_SEED: another seed
-//        <target>_replay --seeds FOLDER             writes the seeds as files, for libFuzzer
+// coverage: an input a line, in hexadecimal digits.
+// usage: <target>_replay COUNT [CORPUS]      COUNT mutations; ASSAY_TEST_SEED: another seed
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -85,21 +84,9 @@ std::vector<std::string> kept_inputs(const std::filesystem::path& file) {
   return out;
 }
 
-void write_seeds(const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
-  std::size_t number = 0;
-  for (const std::string& seed : assay::fuzz::seeds()) {
-    assay::write_file_atomic(folder / fmt::format("seed{:03}", number++), seed);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == "--seeds") {
-    write_seeds(argv[2]);
-    return 0;
-  }
   const auto count = argc > 1 ? assay::parse_int(argv[1]) : std::nullopt;
   if (!count) {
     fmt::print(stderr, "usage: {} COUNT [CORPUS]\n", argv[0]);
