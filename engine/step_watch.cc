@@ -24,6 +24,20 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 
 }  // namespace
 
+/// While it lives, a lack of progress counts.
+struct WatchedExecutor::Wait {
+  Wait(WatchedExecutor& the_watched, std::size_t rows) : watched(the_watched) {
+    watched.rows_ = rows;
+    ++watched.edges_;
+  }
+  ~Wait() { ++watched.edges_; }
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+  Wait(Wait&&) = delete;
+  Wait& operator=(Wait&&) = delete;
+  WatchedExecutor& watched;
+};
+
 WatchedExecutor::WatchedExecutor(std::unique_ptr<Executor> own, StepWatchOptions options)
     : own_(std::move(own)), options_(std::move(options)), looked_at_(own_.get()) {
   if (!options_.on_hang) options_.on_hang = end_process;
@@ -48,18 +62,26 @@ WatchedExecutor::~WatchedExecutor() {
 }
 
 void WatchedExecutor::run(const Batch& batch, std::span<LogitResult> results) {
-  struct Step {
-    explicit Step(std::atomic<std::uint64_t>& the_edges) : edges(the_edges) { ++edges; }
-    ~Step() { ++edges; }
-    Step(const Step&) = delete;
-    Step& operator=(const Step&) = delete;
-    Step(Step&&) = delete;
-    Step& operator=(Step&&) = delete;
-    std::atomic<std::uint64_t>& edges;
-  };
-  rows_ = batch.ids.size();
-  const Step step(edges_);
+  const Wait wait(*this, batch.ids.size());
   own_->run(batch, results);
+}
+
+/// The start is watched too: a device whose queue is full takes nothing more.
+void WatchedExecutor::start(const Batch& batch) {
+  const Wait wait(*this, batch.ids.size());
+  started_.push_back(batch.ids.size());
+  own_->start(batch);
+}
+
+void WatchedExecutor::finish(std::span<LogitResult> results) {
+  const Wait wait(*this, started_.front());
+  started_.pop_front();
+  own_->finish(results);
+}
+
+void WatchedExecutor::forget() noexcept {
+  started_.clear();
+  own_->forget();
 }
 
 /// Counts looks, not time: between two of them this process may have been stopped for a day.

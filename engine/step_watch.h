@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,13 +43,19 @@ class WatchedExecutor : public Executor {
   [[nodiscard]] bool takes_logit_bias() const override { return own_->takes_logit_bias(); }
   [[nodiscard]] std::uint64_t progress() const override { return own_->progress(); }
   void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] bool runs_ahead() const override { return own_->runs_ahead(); }
+  void start(const Batch& batch) override;
+  void finish(std::span<LogitResult> results) override;
+  void forget() noexcept override;
 
  private:
+  struct Wait;
   void watch();
 
   std::unique_ptr<Executor> own_;
   StepWatchOptions options_;
-  std::atomic<std::uint64_t> edges_{0};  // beginnings and ends of steps: odd within one
+  std::deque<std::size_t> started_;      // rows of the steps in flight
+  std::atomic<std::uint64_t> edges_{0};  // beginnings and ends of waits for a step: odd within one
   std::atomic<std::size_t> rows_{0};     // of the step
   std::mutex mutex_;                     // guards the fields below
   std::condition_variable wake_;
