@@ -110,7 +110,7 @@ class Scheduler {
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;
   std::set<PagePool::PageKey> pending_;  // pages of prompts that are being computed now
-  std::deque<Step> steps_;             // in flight: two where the executor runs ahead, else one
+  std::deque<Step> steps_;               // in flight: two where the executor runs ahead, else one
   std::vector<LogitResult> results_;
 };
 

@@ -104,7 +104,7 @@ class Implementation : public CudaExecutor {
                .kv_heads = model.shape.kv_heads,
                .vocab = model.config.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
-               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary,
+               .capture = options.graphs && graphs_work(),
                .max_rows = plan.max_rows};
     StepShape largest;
     largest.rows = static_cast<int>(plan.max_rows);
@@ -182,10 +182,9 @@ class Implementation : public CudaExecutor {
     step.enqueued = false;
     ++finished_;
     if (ranks_.exchange() != nullptr) ranks_.exchange()->check();
-    std::vector<LogitResult> all =
-        step_results(*step.batch, step.plan, step.answers.as<LogitAnswer>(),
-                     step.targets.as<float>() + 2 * step.plan.target_ids.size(),
-                     step.tops.as<TopEntry>());
+    std::vector<LogitResult> all = step_results(
+        *step.batch, step.plan, step.answers.as<LogitAnswer>(),
+        step.targets.as<float>() + 2 * step.plan.target_ids.size(), step.tops.as<TopEntry>());
     std::move(all.begin(), all.end(), results.begin());
   }
 
@@ -420,6 +419,9 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  const CudaOptions& options, const CudaPlan& plan,
                                                  int threads) {
   const DeviceLimits device = use_device(options.device);
+  if (options.gemm == "fast" && options.sums != RowSums::kRanks) {
+    throw_input("matrix products of kind fast take whole rows: ask for them with --fast");
+  }
   // All ranks join before any loads, so that one that fails to load leaves nobody waiting.
   std::unique_ptr<DeviceExchange> exchange;
   if (options.ranks_here < options.ranks) {

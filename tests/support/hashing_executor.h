@@ -39,8 +39,7 @@ class HashingExecutor : public engine::Executor {
     bool ahead = false;
   };
   explicit HashingExecutor(const Limits& limits)
-      : limits_(limits),
-        cache_(static_cast<std::size_t>(limits.pages * engine::kPageTokens), -1) {}
+      : limits_(limits), cache_(static_cast<std::size_t>(limits.pages * engine::kPageTokens), -1) {}
 
   std::int64_t max_rows() const override { return limits_.max_rows; }
   bool takes_logit_bias() const override { return false; }
