@@ -79,6 +79,7 @@ Json engine_json(const engine::EngineOptions& engine) {
   out.set("kv", engine.kv);
   out.set("tp", engine.tp);
   out.set("tp_invariant", engine.tp_invariant);
+  out.set("fast", engine.fast);
   out.set("dp", engine.dp);
   out.set("threads", engine.threads);
   out.set("max_batch", engine.max_batch);

@@ -23,6 +23,7 @@ void add_engine_options(CLI::App& command, engine::EngineOptions& options) {
                      "Text file for static scales that the model has not");
   command.add_option("--tp", options.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   add_tp_invariant_flags(command, [&options](bool on) { options.tp_invariant = on; });
+  add_fast_flag(command, options.fast);
   command.add_option("--threads", options.threads, "CPU threads; 0: all this process may use")
       ->envname("ASSAY_THREADS")
       ->check(CLI::Range(0, 4096));
@@ -48,6 +49,12 @@ void add_tp_invariant_flags(CLI::App& command, const std::function<void(bool)>& 
   command.add_flag_callback(
       "--no-tp-invariant", [set] { set(false); },
       "A rank's inputs of o_proj and down_proj in one sum with one scale");
+}
+
+CLI::Option* add_fast_flag(CLI::App& command, bool& fast) {
+  return command.add_flag(
+      "--fast", fast,
+      "GPUs: the fastest product for each shape; bits may depend on the batch and on --tp");
 }
 
 void add_copies_option(CLI::App& command, engine::EngineOptions& options) {

@@ -48,6 +48,7 @@ struct RunArguments {
   std::optional<std::string> kv;
   std::optional<int> tp;
   std::optional<bool> tp_invariant;
+  bool fast = false;
   std::optional<int> dp;
   std::optional<int> threads;
   std::optional<std::int64_t> max_batch;
@@ -91,6 +92,7 @@ void add_options(CLI::App& command, RunArguments& a) {
   command.add_option("--device", a.device, "cpu, cuda or auto")->envname("ASSAY_DEVICE");
   command.add_option("--tp", a.tp, "Tensor-parallel ranks")->check(CLI::Range(1, 1024));
   add_tp_invariant_flags(command, [&a](bool on) { a.tp_invariant = on; });
+  add_fast_flag(command, a.fast);
   command.add_option("--dp", a.dp, "Copies of the model that answer different samples")
       ->check(CLI::Range(1, 1024));
   command.add_option("--threads", a.threads, "CPU threads; 0: all this process may use")
@@ -159,6 +161,7 @@ void apply(const RunArguments& a, suites::Suite& suite) {
   engine.device = a.device.value_or(engine.device);
   engine.tp = a.tp.value_or(engine.tp);
   engine.tp_invariant = a.tp_invariant.value_or(engine.tp_invariant);
+  engine.fast = a.fast || engine.fast;
   engine.dp = a.dp.value_or(engine.dp);
   engine.threads = a.threads.value_or(engine.threads);
   engine.max_batch = a.max_batch.value_or(engine.max_batch);

@@ -44,11 +44,18 @@ struct LogitResult {
   std::vector<double> target_logprobs;  // natural log, one for each target
 };
 
+/// A row whose token the step before this one chooses.
+struct ChosenToken {
+  std::int32_t row = 0;
+  std::int32_t query = 0;  // of that step, which chooses the token
+};
+
 struct Batch {
-  std::vector<TokenId> ids;             // [rows]
+  std::vector<TokenId> ids;             // [rows]; 0 where `chosen` says the token
   std::vector<std::int64_t> positions;  // [rows]
   std::vector<SequenceRows> sequences;  // cover all rows in order
   std::vector<LogitQuery> queries;      // ascending rows
+  std::vector<ChosenToken> chosen;      // ascending rows; empty where no step runs ahead
 };
 
 }  // namespace assay::engine

@@ -13,8 +13,15 @@ bool is_served(const std::string& model) {
   return model.starts_with("http://") || model.starts_with("https://");
 }
 
+void check_fast(const EngineOptions& options) {
+  if (!options.fast) return;
+  throw_input("--model {}: --fast is for models that run on this machine's GPUs; leave it out",
+              escaped(options.model));
+}
+
 std::unique_ptr<Generator> make_generator(const EngineOptions& options) {
   const bool local = !options.model.starts_with("replay:") && !is_served(options.model);
+  if (!local) check_fast(options);
   if (options.processes != nullptr && !local) {
     throw_input("--model {}: runs in one process; use --launcher none", escaped(options.model));
   }

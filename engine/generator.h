@@ -27,6 +27,7 @@ struct EngineOptions {
   std::string calibrate;  // file with a text for static scales that the model has not
   int tp = 1;
   bool tp_invariant = true;      // bits that do not depend on tp (RowSums of partition.h)
+  bool fast = false;             // GPUs: bits may depend on the batch, and on tp
   int dp = 1;                    // copies of the model that answer different requests
   int threads = 0;               // 0: the cores this process may use
   std::int64_t max_batch = 0;    // 0: by memory
@@ -77,6 +78,9 @@ class Generator {
     return "";
   }
 };
+
+/// For models that are not run here. Throws: Error(kInput) where `fast` is asked of them.
+void check_fast(const EngineOptions& options);
 
 /// Whether `model` names a server: an http or https address, or several.
 bool is_served(const std::string& model);

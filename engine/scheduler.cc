@@ -57,15 +57,43 @@ void Scheduler::add(std::vector<std::unique_ptr<Sequence>> sequences) {
 }
 
 bool Scheduler::step() {
-  if (waiting_.empty() && running_.empty()) return false;
-  admit_waiting();
-  ASSAY_CHECK(!running_.empty(), "a sequence that fits the cache was never admitted");
-  const Batch batch = plan_step();
-  results_.assign(batch.queries.size(), {});
-  executor_.run(batch, results_);
-  take_results();
-  after_step();
+  if (waiting_.empty() && running_.empty()) {
+    forget_steps();  // what only sequences that have ended were in
+    return false;
+  }
+  if (steps_.empty()) {
+    start_step();
+    ASSAY_CHECK(!steps_.empty(), "a sequence that fits the cache was never admitted");
+  }
+  if (executor_.runs_ahead()) start_step();
+  finish_step();
   return true;
+}
+
+/// The next step, if there is anything to do in it.
+void Scheduler::start_step() {
+  admit_waiting();
+  note_awaited();
+  Step step;
+  plan_step(step);
+  if (step.planned.empty()) return;
+  steps_.push_back(std::move(step));
+  executor_.start(steps_.back().batch);
+  for (const Planned& planned : steps_.back().planned) planned.sequence->started += planned.rows;
+}
+
+void Scheduler::finish_step() {
+  results_.assign(steps_.front().batch.queries.size(), {});
+  executor_.finish(results_);
+  const Step step = std::move(steps_.front());
+  steps_.pop_front();
+  take_results(step);
+  after_step(step);
+}
+
+void Scheduler::forget_steps() {
+  executor_.forget();
+  steps_.clear();
 }
 
 void Scheduler::drop(std::uint64_t owner) {
@@ -82,13 +110,14 @@ void Scheduler::clear() {
   running_.clear();
   waiting_.clear();
   pending_.clear();
+  forget_steps();
 }
 
-void Scheduler::take_results() {
+void Scheduler::take_results(const Step& step) {
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    const LogitRow& row = logit_rows_[i];
+    const LogitRow& row = step.logit_rows[i];
+    if (row.sequence == nullptr || row.sequence->failed) continue;
     Sequence& sequence = *row.sequence;
-    if (sequence.failed) continue;
     const auto next = events_.on_result(sequence, row.position, results_[i]);
     const bool generates = row.position + 1 >= sequence.prompt_tokens;
     if (next) {
@@ -122,7 +151,7 @@ bool Scheduler::admit(Sequence& sequence) {
   }
   sequence.computed = static_cast<std::int64_t>(shared) * kPageTokens;
   if (too_far) sequence.computed = sequence.first_logit / kPageTokens * kPageTokens;
-  sequence.cached = sequence.computed;
+  sequence.cached = sequence.started = sequence.computed;
   while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens > sequence.computed) {
     pool_.release(sequence.pages.back());
     sequence.pages.pop_back();
@@ -132,7 +161,7 @@ bool Scheduler::admit(Sequence& sequence) {
     if (!page) {
       for (const std::int32_t held : sequence.pages) pool_.release(held);
       sequence.pages.clear();
-      sequence.computed = sequence.cached = 0;
+      sequence.computed = sequence.started = sequence.cached = 0;
       return false;
     }
     sequence.pages.push_back(*page);
@@ -160,42 +189,61 @@ void Scheduler::admit_waiting() {
   }
 }
 
-Batch Scheduler::plan_step() {
-  Batch batch;
-  planned_.clear();
-  logit_rows_.clear();
+/// Which query of the step in flight chooses a sequence's next token, where the sequence goes on
+/// after it as far as its length is concerned.
+void Scheduler::note_awaited() {
+  for (auto& sequence : running_) sequence->awaited = -1;
+  if (steps_.empty()) return;
+  const std::vector<LogitRow>& rows = steps_.back().logit_rows;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].sequence == nullptr) continue;
+    Sequence& sequence = *rows[i].sequence;
+    const auto length = static_cast<std::int64_t>(sequence.ids.size());
+    const bool last = length + 1 >= sequence.prompt_tokens + sequence.max_tokens;
+    if (rows[i].position + 1 == length && !last) sequence.awaited = static_cast<int>(i);
+  }
+}
+
+void Scheduler::plan_step(Step& step) {
   std::int64_t budget = executor_.max_rows();
   // Generating sequences first, so that prompts never hold them up.
   for (const bool generating : {true, false}) {
     for (auto& sequence : running_) {
-      const auto length = static_cast<std::int64_t>(sequence->ids.size());
-      const bool generates = sequence->computed >= sequence->prompt_tokens;
-      if (generates != generating || budget == 0) continue;
-      const std::int64_t rows = std::min(length - sequence->computed, budget);
-      add_rows(batch, *sequence, rows);
+      const std::int64_t length =
+          static_cast<std::int64_t>(sequence->ids.size()) + (sequence->awaited >= 0 ? 1 : 0);
+      const bool generates = sequence->started >= sequence->prompt_tokens;
+      const std::int64_t rows = std::min(length - sequence->started, budget);
+      if (generates != generating || rows == 0) continue;
+      add_rows(step, *sequence, rows);
       budget -= rows;
     }
   }
-  return batch;
 }
 
-void Scheduler::add_rows(Batch& batch, Sequence& sequence, std::int64_t rows) {
+void Scheduler::add_rows(Step& step, Sequence& sequence, std::int64_t rows) {
+  Batch& batch = step.batch;
   const auto first_row = static_cast<std::int64_t>(batch.ids.size());
   for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t position = sequence.computed + r;
-    batch.ids.push_back(sequence.ids[static_cast<std::size_t>(position)]);
+    const std::int64_t position = sequence.started + r;
+    const auto index = static_cast<std::size_t>(position);
+    const bool known = index < sequence.ids.size();
+    if (!known) {
+      batch.chosen.push_back({.row = static_cast<std::int32_t>(first_row + r),
+                              .query = static_cast<std::int32_t>(sequence.awaited)});
+    }
+    batch.ids.push_back(known ? sequence.ids[index] : 0);
     batch.positions.push_back(position);
     if (position >= sequence.first_logit) {
       batch.queries.push_back(events_.query(sequence, position));
       batch.queries.back().row = first_row + r;
-      logit_rows_.push_back({&sequence, position});
+      step.logit_rows.push_back({&sequence, position});
     }
   }
   batch.sequences.push_back({.first_row = first_row,
                              .rows = rows,
-                             .first_position = sequence.computed,
+                             .first_position = sequence.started,
                              .pages = sequence.pages});
-  planned_.push_back({&sequence, rows});
+  step.planned.push_back({&sequence, rows});
 }
 
 void Scheduler::publish_full_pages(Sequence& sequence) {
@@ -207,8 +255,9 @@ void Scheduler::publish_full_pages(Sequence& sequence) {
   }
 }
 
-void Scheduler::after_step() {
-  for (const Planned& planned : planned_) {
+void Scheduler::after_step(const Step& step) {
+  for (const Planned& planned : step.planned) {
+    if (planned.sequence == nullptr) continue;
     planned.sequence->computed += planned.rows;
     publish_full_pages(*planned.sequence);
   }
@@ -228,7 +277,16 @@ void Scheduler::after_step() {
   }
 }
 
+/// Before a sequence goes: no step in flight may answer to it.
 void Scheduler::release(Sequence& sequence) {
+  for (Step& step : steps_) {
+    for (Planned& planned : step.planned) {
+      if (planned.sequence == &sequence) planned.sequence = nullptr;
+    }
+    for (LogitRow& row : step.logit_rows) {
+      if (row.sequence == &sequence) row.sequence = nullptr;
+    }
+  }
   for (const PagePool::PageKey& key : sequence.keys) pending_.erase(key);
   for (const std::int32_t page : sequence.pages) pool_.release(page);
   sequence.pages.clear();

@@ -3,6 +3,11 @@
 // A step holds one token of every sequence that generates, and chunks of the prompts that still
 // wait, up to a budget of rows. Prompts that share full pages with earlier ones start after those
 // pages. Which sequences share a step never changes a result.
+//
+// Where the executor runs ahead, a step is started before the tokens of the one in front of it are
+// known here: the device feeds itself. A sequence that then turns out to have ended was in one step
+// too many, whose result for it is dropped. Its pages are free at once all the same: what writes to
+// them next comes later on the device.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +33,9 @@ struct Sequence {
   std::uint64_t owner = 0;       // the caller's name of what this sequence belongs to
 
   std::int64_t computed = 0;  // tokens whose keys and values are in the cache
-  std::int64_t cached = 0;    // of these, taken from the prefix cache
+  std::int64_t started = 0;   // the same once the steps that were started are finished
+  std::int64_t cached = 0;    // of those computed, taken from the prefix cache
+  int awaited = -1;           // query of the step in flight that chooses the next token; or none
   std::vector<std::int32_t> pages;
   std::vector<PagePool::PageKey> keys;  // of the prompt's full pages
   bool failed = false;
@@ -56,8 +63,9 @@ class Scheduler {
   /// share a prefix begin together, longest expected work first.
   /// REQUIRES: each fits the pool when it has it alone.
   void add(std::vector<std::unique_ptr<Sequence>> sequences);
-  /// Runs one step of what is queued; false when nothing was. Throws: as the executor and the
-  /// events; only `clear` is of use after that.
+  /// Finishes one step of what is queued, and starts the next where the executor runs ahead; false
+  /// when nothing was queued. Throws: as the executor and the events; only `clear` is of use after
+  /// that.
   bool step();
   /// Forgets the sequences of `owner`; their pages are free for others at once.
   void drop(std::uint64_t owner);
@@ -65,14 +73,34 @@ class Scheduler {
   void clear();
 
  private:
+  /// Rows of a sequence in a step; null once the sequence has ended or was dropped.
+  struct Planned {
+    Sequence* sequence;
+    std::int64_t rows;
+  };
+  struct LogitRow {
+    Sequence* sequence;
+    std::int64_t position;
+  };
+  /// A step that was started and not finished.
+  struct Step {
+    Batch batch;
+    std::vector<Planned> planned;
+    std::vector<LogitRow> logit_rows;  // one for each query
+  };
+
   bool admit(Sequence& sequence);
   void admit_waiting();
-  Batch plan_step();
-  void add_rows(Batch& batch, Sequence& sequence, std::int64_t rows);
-  void take_results();
-  void after_step();
+  void start_step();
+  void finish_step();
+  void note_awaited();
+  void plan_step(Step& step);
+  void add_rows(Step& step, Sequence& sequence, std::int64_t rows);
+  void take_results(const Step& step);
+  void after_step(const Step& step);
   void publish_full_pages(Sequence& sequence);
   void release(Sequence& sequence);
+  void forget_steps();
 
   Executor& executor_;
   PagePool& pool_;
@@ -82,17 +110,8 @@ class Scheduler {
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;
   std::set<PagePool::PageKey> pending_;  // pages of prompts that are being computed now
-  struct Planned {
-    Sequence* sequence;
-    std::int64_t rows;
-  };
-  std::vector<Planned> planned_;  // of the step in progress
-  struct LogitRow {
-    Sequence* sequence;
-    std::int64_t position;
-  };
-  std::vector<LogitRow> logit_rows_;
-  std::vector<LogitResult> results_;  // one for each of them
+  std::deque<Step> steps_;               // in flight: two where the executor runs ahead, else one
+  std::vector<LogitResult> results_;
 };
 
 }  // namespace assay::engine

@@ -21,6 +21,7 @@ std::unique_ptr<Session> make_session(const EngineOptions& options) {
     throw_input("--dp {}: a server is not copied; give --model several addresses with commas",
                 options.dp);
   }
+  if (served) check_fast(options);
   if (served) return make_http_session(options);
   if (options.dp > 1 && options.processes != nullptr) {
     throw_input("--dp {}: copies are in one process; start it alone, or with --launcher none",

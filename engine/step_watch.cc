@@ -90,19 +90,41 @@ WatchedExecutor::~WatchedExecutor() {
   watch_.end();
 }
 
+/// While it lives, a lack of progress counts.
+struct WatchedExecutor::Wait {
+  Wait(WatchedExecutor& the_watched, std::size_t rows) : watched(the_watched) {
+    watched.rows_ = rows;
+    watched.watch_.begin();
+  }
+  ~Wait() { watched.watch_.end(); }
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+  Wait(Wait&&) = delete;
+  Wait& operator=(Wait&&) = delete;
+  WatchedExecutor& watched;
+};
+
 void WatchedExecutor::run(const Batch& batch, std::span<LogitResult> results) {
-  struct Step {
-    explicit Step(StallWatch& the_watch) : watch(the_watch) { watch.begin(); }
-    ~Step() { watch.end(); }
-    Step(const Step&) = delete;
-    Step& operator=(const Step&) = delete;
-    Step(Step&&) = delete;
-    Step& operator=(Step&&) = delete;
-    StallWatch& watch;
-  };
-  rows_ = batch.ids.size();
-  const Step step(watch_);
+  const Wait wait(*this, batch.ids.size());
   own_->run(batch, results);
+}
+
+/// The start is watched too: a device whose queue is full takes nothing more.
+void WatchedExecutor::start(const Batch& batch) {
+  const Wait wait(*this, batch.ids.size());
+  started_.push_back(batch.ids.size());
+  own_->start(batch);
+}
+
+void WatchedExecutor::finish(std::span<LogitResult> results) {
+  const Wait wait(*this, started_.front());
+  started_.pop_front();
+  own_->finish(results);
+}
+
+void WatchedExecutor::forget() noexcept {
+  started_.clear();
+  own_->forget();
 }
 
 WatchedWeights::WatchedWeights(const WeightSource& base, WatchOptions options)

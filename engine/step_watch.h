@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -76,10 +77,17 @@ class WatchedExecutor : public Executor {
   [[nodiscard]] bool takes_logit_bias() const override { return own_->takes_logit_bias(); }
   [[nodiscard]] std::uint64_t progress() const override { return own_->progress(); }
   void run(const Batch& batch, std::span<LogitResult> results) override;
+  [[nodiscard]] bool runs_ahead() const override { return own_->runs_ahead(); }
+  void start(const Batch& batch) override;
+  void finish(std::span<LogitResult> results) override;
+  void forget() noexcept override;
 
  private:
+  struct Wait;
+
   std::unique_ptr<Executor> own_;
-  std::atomic<std::size_t> rows_{0};  // of the step
+  std::deque<std::size_t> started_;   // rows of the steps in flight
+  std::atomic<std::size_t> rows_{0};  // of the step that is waited for
   StallWatch watch_;
 };
 

@@ -106,6 +106,14 @@ std::string metric_text(const MetricComparison& m, int width) {
       100 * m.interval.low, 100 * m.interval.high, m.p, m.p_adjusted, m.method, 100 * m.detectable);
 }
 
+/// Where bits differ for another reason than the setting: another device, kernels, --fast.
+std::string arithmetic_note(const Comparison& comparison) {
+  const auto id = [](const store::RunRecord& run) { return run.device + "/" + run.arithmetic; };
+  const std::string before = id(comparison.baseline);
+  const std::string after = id(comparison.candidate);
+  return before == after ? "" : before + " and " + after;
+}
+
 std::string tasks_markdown(const Comparison& comparison) {
   std::string out =
       "\n| task | metric | baseline | candidate | difference, points "
@@ -155,6 +163,7 @@ Json comparison_json(const Comparison& comparison) {
   out.set("schema", "assay-comparison-1");
   out.set("baseline", comparison.baseline.name);
   out.set("candidate", comparison.candidate.name);
+  out.set("same_arithmetic", arithmetic_note(comparison).empty());
   out.set("alpha", comparison.alpha);
   out.set("overall_p", comparison.overall_p);
   out.set("only_baseline", names_json(comparison.only_baseline));
@@ -173,6 +182,9 @@ std::string comparison_text(const Comparison& comparison) {
   std::string out =
       fmt::format("baseline  {}\ncandidate {}\n", escaped(run_title(comparison.baseline)),
                   escaped(run_title(comparison.candidate)));
+  if (const std::string note = arithmetic_note(comparison); !note.empty()) {
+    out += "different arithmetic: " + escaped(note) + "\n";
+  }
   for (const TaskComparison& task : comparison.tasks) {
     out += fmt::format(
         "{}: {} items, {} of {} responses identical, {} right to wrong, {} wrong to right\n",
@@ -211,6 +223,9 @@ std::string comparison_markdown(const Comparison& comparison) {
   std::string out =
       fmt::format("Baseline {}, candidate {}.\n", markdown(run_title(comparison.baseline), 400),
                   markdown(run_title(comparison.candidate), 400));
+  if (const std::string note = arithmetic_note(comparison); !note.empty()) {
+    out += "\nDifferent arithmetic: " + markdown(note) + ".\n";
+  }
   if (!comparison.tasks.empty()) out += tasks_markdown(comparison);
   if (!comparison.speeds.empty()) out += speeds_markdown(comparison);
   return out;

@@ -198,6 +198,7 @@ engine::EngineOptions engine_options(const Suite& suite, const RunPoint& point) 
   out.device = suite.engine.device;
   out.tp = suite.engine.tp;
   out.tp_invariant = suite.engine.tp_invariant;
+  out.fast = suite.engine.fast;
   out.dp = suite.engine.dp;
   out.threads = suite.engine.threads;
   out.max_batch = suite.engine.max_batch;
@@ -220,6 +221,7 @@ std::string run_identity(const Suite& suite, const RunPoint& point, const Runner
   digest.update_field(suite.engine.device);
   digest.update_field(std::to_string(suite.engine.tp));
   if (!suite.engine.tp_invariant) digest.update_field("tp-dependent");
+  if (suite.engine.fast) digest.update_field("fast");
   digest.update_field(std::to_string(options.plan.limit));
   digest.update_field(options.label);
   if (options.early_stopping) digest.update_field(store::kGateBaseline);

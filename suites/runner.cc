@@ -65,6 +65,7 @@ Json engine_json(const engine::EngineOptions& options) {
   out.set("kv", options.kv);
   out.set("tp", options.tp);
   out.set("tp_invariant", options.tp_invariant);
+  out.set("fast", options.fast);
   out.set("dp", options.dp);
   out.set("threads", options.threads);
   out.set("max_batch", options.max_batch);

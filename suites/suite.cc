@@ -250,6 +250,7 @@ class SuiteParser {
     out.device = reader.string("device", "auto");
     out.tp = static_cast<int>(reader.integer("tp", 1, 1, 1024));
     out.tp_invariant = reader.boolean("tp_invariant", true);
+    out.fast = reader.boolean("fast", false);
     out.dp = static_cast<int>(reader.integer("dp", 1, 1, 1024));
     out.threads = static_cast<int>(reader.integer("threads", 0, 0, 4096));
     out.max_batch = reader.integer("max_batch", 0, 0, 1 << 20);

@@ -59,6 +59,7 @@ struct SuiteEngine {
   std::string device = "auto";
   int tp = 1;
   bool tp_invariant = true;
+  bool fast = false;
   int dp = 1;
   int threads = 0;
   std::int64_t max_batch = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <tuple>
@@ -58,15 +59,27 @@ std::int64_t exchange_bytes(const ModelConfig& config, const CudaOptions& option
          (apart ? nccl_exchange_bytes(options.ranks, config.vocab) : 0);
 }
 
-/// Device and pinned host memory of equal size: what goes over in one copy.
-struct Block {
-  Block() = default;
-  Block(std::size_t bytes, const char* what) : host(bytes), device(bytes, what) {}
-  PinnedBuffer host;
-  DeviceBuffer device;
-  void reserve(std::size_t bytes, const char* what) {
-    if (bytes > device.size()) *this = Block(std::max(bytes, 2 * device.size()), what);
-  }
+/// Grows memory that is too small; what it held is lost.
+void reserve(DeviceBuffer& buffer, std::size_t bytes, const char* what) {
+  if (bytes > buffer.size()) buffer = DeviceBuffer(std::max(bytes, 2 * buffer.size()), what);
+}
+void reserve(PinnedBuffer& buffer, std::size_t bytes) {
+  if (bytes > buffer.size()) buffer = PinnedBuffer(std::max(bytes, 2 * buffer.size()));
+}
+
+/// A step between its start and its end. Its host memory is on its way to the device and back while
+/// the other step in flight is written; device memory needs no second copy, because steps follow
+/// each other on one stream.
+struct HostStep {
+  const Batch* batch = nullptr;
+  StepPlan plan;
+  PinnedBuffer block;
+  PinnedBuffer answers;
+  PinnedBuffer targets;     // ids, rows, logits
+  PinnedBuffer top_counts;  // one a query
+  PinnedBuffer tops;        // [queries, most_top]
+  Event done;
+  bool enqueued = false;  // the device may still read and write this
 };
 
 class Implementation : public CudaExecutor {
@@ -83,6 +96,7 @@ class Implementation : public CudaExecutor {
                 .max_rows = static_cast<int>(plan.max_rows),
                 .most_spans = most_spans(plan.context)}),
         device_(options.device),
+        ahead_(options.ahead && steps_ahead()),
         capability_(device.capability),
         arithmetic_(arithmetic(options)) {
     const DeviceModel& model = ranks_.first();
@@ -90,16 +104,33 @@ class Implementation : public CudaExecutor {
                .kv_heads = model.shape.kv_heads,
                .vocab = model.config.vocab,
                .scratch_page = static_cast<std::int32_t>(plan.pages),
-               .capture = options.graphs && graphs_work() && gemm_.kind() != GemmKind::kLibrary,
+               .capture = options.graphs && graphs_work(),
                .max_rows = plan.max_rows};
     StepShape largest;
     largest.rows = static_cast<int>(plan.max_rows);
     largest.spans = static_cast<int>(round_up(most_spans(plan.context), 2)) * 2;
     largest.prompt_tiles = largest.rows;
     const StepLayout layout(largest, std::min(plan.max_batch, kMostBatch), plan.max_rows);
-    step_ = Block(layout.bytes, "a step");
-    answers_ = Block(static_cast<std::size_t>(plan.max_rows) * sizeof(LogitAnswer), "answers");
+    step_ = DeviceBuffer(layout.bytes, "a step");
+    const std::size_t answers = static_cast<std::size_t>(plan.max_rows) * sizeof(LogitAnswer);
+    answers_ = DeviceBuffer(answers, "answers");
+    for (HostStep& step : steps_) {
+      step.block = PinnedBuffer(layout.bytes);
+      step.answers = PinnedBuffer(answers);
+    }
   }
+
+  /// Steps that were forgotten may still be under way, in memory that goes now.
+  ~Implementation() override {
+    try {
+      stream_.synchronize();
+    } catch (const Error&) {  // a lost device; whoever waited for it said so
+    }
+  }
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+  Implementation(Implementation&&) = delete;
+  Implementation& operator=(Implementation&&) = delete;
 
   std::int64_t max_rows() const override { return plan_.max_rows; }
   bool takes_logit_bias() const override { return false; }  // tokens are chosen on the device
@@ -114,31 +145,50 @@ class Implementation : public CudaExecutor {
   }
 
   void run(const Batch& batch, std::span<LogitResult> results) override {
+    start(batch);
+    finish(results);
+  }
+
+  bool runs_ahead() const override { return ahead_; }
+
+  void start(const Batch& batch) override {
     select_device(device_);  // a session's thread is not the one that loaded
-    const StepPlan plan = plan_step(batch, limits_);
+    HostStep& step = steps_[started_ % 2];
+    if (step.enqueued) step.done.wait();  // nobody did, if it was forgotten
+    step.enqueued = false;
+    step.batch = &batch;
+    step.plan = plan_step(batch, limits_);
+    const StepPlan& plan = step.plan;
     ASSAY_CHECK(plan.shape.rows <= plan_.max_rows, "rows of a batch");
     const StepLayout layout(
         plan.shape,
         static_cast<std::int64_t>(plan.page_table.size()) / (plan.shape.spans * kSpanChunks),
         static_cast<std::int64_t>(plan.asks.size()));
-    step_.reserve(layout.bytes, "a step");
-    write_step(plan, layout, step_.host.as<std::byte>());
-    copy_to_device(stream_.get(), step_.device.as<std::byte>(), step_.host.as<std::byte>(),
-                   layout.bytes);
-    prepare_extras(plan);
-    if (limits_.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 &&
-        captured_rows_for(plan.shape.rows) == plan.shape.rows) {
-      replay(plan, layout);
-    } else {
-      enqueue_layers(plan.shape, layout);
-      for (int first = 0; first < queries(plan); first += CudaForward::kLogitRows) {
-        const int count = std::min(CudaForward::kLogitRows, queries(plan) - first);
-        enqueue_logits(plan.shape, layout, first, count);
-        enqueue_extras(plan, first, count);
-      }
-    }
-    collect(batch, plan, results);
+    reserve(step_, layout.bytes, "a step");
+    reserve(step.block, layout.bytes);
+    write_step(plan, layout, step.block.as<std::byte>());
+    step.enqueued = true;
+    copy_to_device(stream_.get(), step_.as<std::byte>(), step.block.as<std::byte>(), layout.bytes);
+    prepare_extras(step);
+    enqueue(plan, layout);
+    enqueue_answers(step);
+    step.done.record(stream_.get());
+    ++started_;
   }
+
+  void finish(std::span<LogitResult> results) override {
+    HostStep& step = steps_[finished_ % 2];
+    step.done.wait();
+    step.enqueued = false;
+    ++finished_;
+    if (ranks_.exchange() != nullptr) ranks_.exchange()->check();
+    std::vector<LogitResult> all = step_results(
+        *step.batch, step.plan, step.answers.as<LogitAnswer>(),
+        step.targets.as<float>() + 2 * step.plan.target_ids.size(), step.tops.as<TopEntry>());
+    std::move(all.begin(), all.end(), results.begin());
+  }
+
+  void forget() noexcept override { finished_ = started_; }
 
  private:
   /// Own kernels give the bits of one rank, whatever their number; a library's choice depends on
@@ -157,11 +207,13 @@ class Implementation : public CudaExecutor {
 
   template <typename T>
   T* at(std::size_t offset) const {
-    return reinterpret_cast<T*>(step_.device.as<std::byte>() + offset);
+    return reinterpret_cast<T*>(step_.as<std::byte>() + offset);
   }
 
   void enqueue_layers(const StepShape& shape, const StepLayout& layout) {
-    ranks_.layers(stream_.get(), {.ids = at<TokenId>(layout.ids),
+    ranks_.layers(stream_.get(), {.tokens = {.ids = at<TokenId>(layout.ids),
+                                             .from = at<int>(layout.from),
+                                             .before = answers_.as<LogitAnswer>()},
                                   .rows = {.rows = shape.rows,
                                            .positions = at<int>(layout.positions),
                                            .sequence = at<int>(layout.sequence),
@@ -180,13 +232,26 @@ class Implementation : public CudaExecutor {
                                 .rows = count,
                                 .vocab = static_cast<int>(ranks_.first().config.vocab),
                                 .asks = at<LogitAsk>(layout.asks) + first,
-                                .answers = answers_.device.as<LogitAnswer>() + first});
+                                .answers = answers_.as<LogitAnswer>() + first});
+  }
+
+  void enqueue(const StepPlan& plan, const StepLayout& layout) {
+    if (limits_.capture && plan.shape.decode && plan.shape.prompt_tiles == 0 &&
+        captured_rows_for(plan.shape.rows) == plan.shape.rows) {
+      return replay(plan, layout);
+    }
+    enqueue_layers(plan.shape, layout);
+    for (int first = 0; first < queries(plan); first += CudaForward::kLogitRows) {
+      const int count = std::min(CudaForward::kLogitRows, queries(plan) - first);
+      enqueue_logits(plan.shape, layout, first, count);
+      enqueue_extras(plan, first, count);
+    }
   }
 
   /// The first step of a shape runs as any other, which loads its kernels; the second is recorded.
   /// Everything that a step touches has a fixed place.
   void replay(const StepPlan& plan, const StepLayout& layout) {
-    const StepKey key(plan.shape.rows, plan.shape.spans, step_.device.as<void>());
+    const StepKey key(plan.shape.rows, plan.shape.spans, step_.as<void>());
     if (seen_.insert(key).second) {
       enqueue_layers(plan.shape, layout);
       enqueue_logits(plan.shape, layout, 0, plan.shape.rows);
@@ -205,26 +270,33 @@ class Implementation : public CudaExecutor {
   }
 
   /// Room for what few steps ask: the best logits, and logits of given tokens.
-  void prepare_extras(const StepPlan& plan) {
+  void prepare_extras(HostStep& step) {
+    const StepPlan& plan = step.plan;
     const std::size_t targets = plan.target_ids.size();
-    targets_.reserve(targets * 3 * sizeof(int), "wanted log-probabilities");
+    reserve(targets_, targets * 3 * sizeof(int), "wanted log-probabilities");
+    reserve(step.targets, targets * 3 * sizeof(int));
     if (targets > 0) {
-      auto* ids = targets_.host.as<int>();
+      auto* ids = step.targets.as<int>();
       std::copy(plan.target_ids.begin(), plan.target_ids.end(), ids);
       for (std::size_t i = 0; i < targets; ++i) {
         ids[targets + i] = plan.target_rows[i] % CudaForward::kLogitRows;
       }
-      copy_to_device(stream_.get(), targets_.device.as<int>(), ids, 2 * targets * sizeof(int));
+      copy_to_device(stream_.get(), targets_.as<int>(), ids, 2 * targets * sizeof(int));
     }
     const std::size_t counts = plan.top_counts.size();
-    top_counts_.reserve(counts * sizeof(int), "best log-probabilities");
-    tops_.reserve(counts * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry),
-                  "best log-probabilities");
+    reserve(top_counts_, counts * sizeof(int), "best log-probabilities");
+    reserve(step.top_counts, counts * sizeof(int));
+    reserve(tops_, top_bytes(plan), "best log-probabilities");
+    reserve(step.tops, top_bytes(plan));
     if (counts > 0) {
-      std::copy(plan.top_counts.begin(), plan.top_counts.end(), top_counts_.host.as<int>());
-      copy_to_device(stream_.get(), top_counts_.device.as<int>(), top_counts_.host.as<int>(),
+      std::copy(plan.top_counts.begin(), plan.top_counts.end(), step.top_counts.as<int>());
+      copy_to_device(stream_.get(), top_counts_.as<int>(), step.top_counts.as<int>(),
                      counts * sizeof(int));
     }
+  }
+
+  static std::size_t top_bytes(const StepPlan& plan) {
+    return plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry);
   }
 
   /// For queries [first, first + count), whose logits are there now.
@@ -236,41 +308,33 @@ class Implementation : public CudaExecutor {
     gather_logits_cuda(stream_.get(), {.logits = ranks_.logits_data(),
                                        .ld = ranks_.logits_ld(),
                                        .count = static_cast<int>(end - begin),
-                                       .rows = targets_.device.as<int>() + targets + offset,
-                                       .ids = targets_.device.as<int>() + offset,
-                                       .out = targets_.device.as<float>() + 2 * targets + offset});
+                                       .rows = targets_.as<int>() + targets + offset,
+                                       .ids = targets_.as<int>() + offset,
+                                       .out = targets_.as<float>() + 2 * targets + offset});
     if (plan.top_counts.empty()) return;
     const int wanted = std::min(count, static_cast<int>(plan.top_counts.size()) - first);
     top_logits_cuda(stream_.get(), {.logits = ranks_.logits_data(),
                                     .ld = ranks_.logits_ld(),
                                     .rows = std::max(0, wanted),
                                     .vocab = static_cast<int>(ranks_.first().config.vocab),
-                                    .counts = top_counts_.device.as<int>() + first,
-                                    .out = tops_.device.as<TopEntry>() +
+                                    .counts = top_counts_.as<int>() + first,
+                                    .out = tops_.as<TopEntry>() +
                                            static_cast<std::ptrdiff_t>(first) * plan.most_top,
                                     .most = plan.most_top});
   }
 
-  void collect(const Batch& batch, const StepPlan& plan, std::span<LogitResult> results) {
-    const std::size_t count = batch.queries.size();
+  void enqueue_answers(HostStep& step) {
+    const StepPlan& plan = step.plan;
     const std::size_t targets = plan.target_ids.size();
-    copy_to_host(stream_.get(), answers_.host.as<LogitAnswer>(), answers_.device.as<LogitAnswer>(),
-                 count * sizeof(LogitAnswer));
+    copy_to_host(stream_.get(), step.answers.as<LogitAnswer>(), answers_.as<LogitAnswer>(),
+                 step.batch->queries.size() * sizeof(LogitAnswer));
     if (targets > 0) {
-      copy_to_host(stream_.get(), targets_.host.as<float>() + 2 * targets,
-                   targets_.device.as<float>() + 2 * targets, targets * sizeof(float));
+      copy_to_host(stream_.get(), step.targets.as<float>() + 2 * targets,
+                   targets_.as<float>() + 2 * targets, targets * sizeof(float));
     }
     if (!plan.top_counts.empty()) {
-      copy_to_host(
-          stream_.get(), tops_.host.as<TopEntry>(), tops_.device.as<TopEntry>(),
-          plan.top_counts.size() * static_cast<std::size_t>(plan.most_top) * sizeof(TopEntry));
+      copy_to_host(stream_.get(), step.tops.as<TopEntry>(), tops_.as<TopEntry>(), top_bytes(plan));
     }
-    stream_.synchronize();
-    if (ranks_.exchange() != nullptr) ranks_.exchange()->check();
-    std::vector<LogitResult> all =
-        step_results(batch, plan, answers_.host.as<LogitAnswer>(),
-                     targets_.host.as<float>() + 2 * targets, tops_.host.as<TopEntry>());
-    std::move(all.begin(), all.end(), results.begin());
   }
 
   CudaPlan plan_;
@@ -279,14 +343,18 @@ class Implementation : public CudaExecutor {
   GemmRunner gemm_;
   DeviceRanks ranks_;
   int device_;
+  bool ahead_;
   int capability_;
   std::string arithmetic_;
   StepLimits limits_;
-  Block step_;
-  Block answers_;
-  Block targets_;                               // ids, rows, logits
-  Block top_counts_;                            // one a query
-  Block tops_;                                  // [queries, most_top]
+  DeviceBuffer step_;
+  DeviceBuffer answers_;
+  DeviceBuffer targets_;
+  DeviceBuffer top_counts_;
+  DeviceBuffer tops_;
+  std::array<HostStep, 2> steps_;  // of even and odd number
+  std::size_t started_ = 0;
+  std::size_t finished_ = 0;
   using StepKey = std::tuple<int, int, void*>;  // rows, spans, the step's block
   std::set<StepKey> seen_;
   std::map<StepKey, Graph> graphs_;
@@ -351,6 +419,9 @@ std::unique_ptr<CudaExecutor> make_cuda_executor(const ModelConfig& config,
                                                  const CudaOptions& options, const CudaPlan& plan,
                                                  int threads) {
   const DeviceLimits device = use_device(options.device);
+  if (options.gemm == "fast" && options.sums != RowSums::kRanks) {
+    throw_input("matrix products of kind fast take whole rows: ask for them with --fast");
+  }
   // All ranks join before any loads, so that one that fails to load leaves nobody waiting.
   std::unique_ptr<DeviceExchange> exchange;
   if (options.ranks_here < options.ranks) {

@@ -24,6 +24,7 @@ struct CudaOptions {
   std::int64_t max_batch = 0;  // sequences at once
   std::int64_t context = 0;    // tokens of the longest sequence
   bool graphs = true;          // replay captured decode steps
+  bool ahead = true;           // take a step while the one before it runs
   // Tensor parallelism: ranks [first_rank, first_rank + ranks_here) of `ranks` are on this device,
   // all of them (virtual ranks) or one. One of several needs nccl_id, the group's name.
   int ranks = 1;

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "engine/cuda/step_plan.h"
-#include "engine/ops/embed.h"
 #include "engine/ops/memory.h"
 #include "engine/ops/quantize.h"
 #include "engine/ops/rope_cache.h"
@@ -127,7 +126,7 @@ void CudaForward::embed(CudaStream stream, const DeviceStep& step) {
   if (model_.partition.size == 1) {
     pending_ = nullptr;
     return embed_cuda(stream, {.out = x_.as<bf16>(),
-                               .ids = step.ids,
+                               .tokens = step.tokens,
                                .table = model_.embedding,
                                .rows = step.rows.rows,
                                .cols = hidden,
@@ -137,7 +136,7 @@ void CudaForward::embed(CudaStream stream, const DeviceStep& step) {
   fill_bytes(stream, x_.as<bf16>(), 0,
              static_cast<std::size_t>(step.rows.rows) * static_cast<std::size_t>(hidden) * 2);
   embed_part_cuda(stream, {.out = sums_.as<float>(),
-                           .ids = step.ids,
+                           .tokens = step.tokens,
                            .table = model_.embedding,
                            .first = static_cast<int>(vocab.begin),
                            .count = static_cast<int>(vocab.size()),

@@ -7,6 +7,7 @@
 #include "engine/cuda/gemm_runner.h"
 #include "engine/cuda/runtime.h"
 #include "engine/ops/device_cache.h"
+#include "engine/ops/embed.h"
 #include "engine/ops/next_input.h"
 #include "engine/ops/paged_attention.h"
 #include "engine/ops/rms_norm.h"
@@ -15,7 +16,7 @@ namespace assay::engine {
 
 /// A step in device memory (engine/cuda/step_plan.h).
 struct DeviceStep {
-  const TokenId* ids = nullptr;
+  StepTokens tokens;
   DeviceRows rows;
   const AttentionTile* tiles = nullptr;
   int decode_tiles = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/cuda/library_scaling.h"
 
 namespace assay::engine {
 namespace {
@@ -32,13 +33,6 @@ int best_parts(const DeviceMatrix& w, int tokens, int multiprocessors) {
   return best;
 }
 
-/// Operands of one type, without scales inside the sums; BF16 values that stand for INT8 are left
-/// to the plain kernels, which scale any type's sums.
-bool is_regular(const DeviceMatrix& w, bool a_is_e4m3) {
-  return a_is_e4m3 == (w.type == WeightType::kE4m3) && w.group_scale == nullptr &&
-         !is_int8(w.activations);
-}
-
 }  // namespace
 
 std::int64_t most_part_rows(GemmKind kind, std::int64_t max_rows) {
@@ -55,13 +49,21 @@ GemmRunner::GemmRunner(GemmKind kind, const DeviceLimits& device) : kind_(kind),
     throw_input("matrix products of kind wgmma need compute capability 9.0, {} has {}.{}; use mma",
                 device.name, device.capability / 10, device.capability % 10);
   }
-  if (kind == GemmKind::kLibrary) library_ = make_library_gemm(device.name);
+  if (kind == GemmKind::kLibrary || kind == GemmKind::kFast) {
+    LibraryGemmOptions options{.device = device.name, .capability = device.capability, .own = {}};
+    if (kind == GemmKind::kFast) {
+      options.own = [this](CudaStream stream, const DeviceGemmArgs& args) {
+        run_own(stream, args);
+      };
+    }
+    library_ = make_library_gemm(std::move(options));
+  }
 }
 GemmRunner::~GemmRunner() = default;
 
 int GemmRunner::parts(const DeviceMatrix& w, int tokens, bool a_is_e4m3) const {
-  const bool mixed = !is_regular(w, a_is_e4m3);
-  if (kind_ == GemmKind::kLibrary && !mixed) return w.shards;
+  const bool mixed = !is_plain_product(w, a_is_e4m3);
+  if (kind_ == GemmKind::kFast || (kind_ == GemmKind::kLibrary && !mixed)) return w.shards;
   // The plain kernels fold all shards in one block or none.
   const bool hopper = kind_ == GemmKind::kWgmma && !mixed;
   if (tokens <= kFewTokens) return hopper && folding_clusters() ? 1 : w.shards;
@@ -73,18 +75,25 @@ void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
   switch (kind_) {
     case GemmKind::kExact:
       return gemm_exact_cuda(stream, args);
-    case GemmKind::kWgmma:
-      // E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way, and scales of
-      // groups stand between blocks of K: mma.sync does both.
-      if (is_regular(args.w, args.a_is_e4m3)) return gemm_wgmma_cuda(stream, args, maps_);
-      return gemm_mma_cuda(stream, args);
     case GemmKind::kLibrary:
+    case GemmKind::kFast:
       // It multiplies operands of one type.
-      if (is_regular(args.w, args.a_is_e4m3)) return library_->run(stream, args);
+      if (!library_scalings(args, device_.capability).empty()) return library_->run(stream, args);
       return gemm_mma_cuda(stream, args);
+    case GemmKind::kWgmma:
     case GemmKind::kMma:
-      return gemm_mma_cuda(stream, args);
+      return run_own(stream, args);
   }
+}
+
+/// E4M3 weights with BF16 activations (w8a16-fp8) are converted on the way, and scales of groups
+/// stand between blocks of K: mma.sync does both.
+void GemmRunner::run_own(CudaStream stream, const DeviceGemmArgs& args) {
+  const bool hopper = kind_ != GemmKind::kMma && device_.capability == 90;
+  if (hopper && is_plain_product(args.w, args.a_is_e4m3)) {
+    return gemm_wgmma_cuda(stream, args, maps_);
+  }
+  gemm_mma_cuda(stream, args);
 }
 
 }  // namespace assay::engine

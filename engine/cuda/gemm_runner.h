@@ -33,6 +33,8 @@ class GemmRunner {
   [[nodiscard]] GemmKind kind() const { return kind_; }
 
  private:
+  void run_own(CudaStream stream, const DeviceGemmArgs& args);
+
   GemmKind kind_;
   DeviceLimits device_;
   TensorMaps maps_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -32,14 +33,15 @@ class RankThread {
   RankThread(RankThread&&) = delete;
   RankThread& operator=(RankThread&&) = delete;
 
-  void start(const Batch& batch) {
+  /// Starts a step, or with null finishes one.
+  void tell(const Batch* batch) {
     const std::lock_guard lock(mutex_);
-    batch_ = &batch;
+    batch_ = batch;
     busy_ = true;
     wake_.notify_all();
   }
 
-  /// Until the rank is made or its step done. What ended it, if anything did.
+  /// Until the rank is made or has done what it was told. What ended it, if anything did.
   std::exception_ptr wait() {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return !busy_; });
@@ -49,6 +51,11 @@ class RankThread {
   /// REQUIRES: made.
   [[nodiscard]] CudaExecutor& executor() const { return *executor_; }
   [[nodiscard]] std::vector<LogitResult>& results() { return results_; }
+  /// Forgets the steps in flight. REQUIRES: waited for.
+  void forget() noexcept {
+    queries_.clear();
+    if (executor_ != nullptr) executor_->forget();
+  }
   void abort() noexcept {
     const std::lock_guard lock(mutex_);
     if (executor_ != nullptr) executor_->abort();
@@ -72,16 +79,22 @@ class RankThread {
       wake_.wait(lock, [this] { return busy_ || ending_; });
       if (ending_) break;
       lock.unlock();
-      step();
+      work();
       lock.lock();
     }
     executor_ = nullptr;
   }
 
-  void step() {
+  void work() {
     try {
-      results_.assign(batch_->queries.size(), {});
-      executor_->run(*batch_, results_);
+      if (batch_ != nullptr) {
+        queries_.push_back(batch_->queries.size());
+        executor_->start(*batch_);
+      } else {
+        results_.assign(queries_.front(), {});
+        queries_.pop_front();
+        executor_->finish(results_);
+      }
     } catch (...) {
       error_ = std::current_exception();
       on_failure_();
@@ -96,6 +109,7 @@ class RankThread {
   const Batch* batch_ = nullptr;
   std::exception_ptr error_;          // written by the thread while it is busy
   std::vector<LogitResult> results_;  // likewise
+  std::deque<std::size_t> queries_;   // likewise; of the steps in flight
   std::function<void()> on_failure_;  // set before the first step
   std::thread thread_;
 };
@@ -122,10 +136,22 @@ class GpuRanks : public CudaExecutor {
   }
 
   void run(const Batch& batch, std::span<LogitResult> results) override {
-    for (auto& rank : ranks_) rank->start(batch);
-    wait_for_all();
+    start(batch);
+    finish(results);
+  }
+
+  bool runs_ahead() const override { return first().runs_ahead(); }
+
+  void start(const Batch& batch) override { tell_all(&batch); }
+
+  void finish(std::span<LogitResult> results) override {
+    tell_all(nullptr);
     std::vector<LogitResult>& own = ranks_.front()->results();
     std::move(own.begin(), own.end(), results.begin());
+  }
+
+  void forget() noexcept override {
+    for (auto& rank : ranks_) rank->forget();
   }
 
   void abort() noexcept override {
@@ -134,6 +160,11 @@ class GpuRanks : public CudaExecutor {
 
  private:
   [[nodiscard]] const CudaExecutor& first() const { return ranks_.front()->executor(); }
+
+  void tell_all(const Batch* batch) {
+    for (auto& rank : ranks_) rank->tell(batch);
+    wait_for_all();
+  }
 
   /// Rethrows the first rank's failure; what the others report may follow from it.
   void wait_for_all() {

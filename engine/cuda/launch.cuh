@@ -53,9 +53,11 @@ void launch(CudaStream stream, const Geometry& geometry, void (*kernel)(Paramete
   after_launch(stream);
 #else
   (void)stream;
-  emulation::run_grid({geometry.grid_x, geometry.grid_y, geometry.grid_z}, {geometry.threads, 1, 1},
-                      geometry.shared_bytes, geometry.cluster,
-                      [&] { kernel(static_cast<Parameters>(arguments)...); });
+  emulation::enqueue([geometry, kernel, arguments...] {
+    emulation::run_grid({geometry.grid_x, geometry.grid_y, geometry.grid_z},
+                        {geometry.threads, 1, 1}, geometry.shared_bytes, geometry.cluster,
+                        [&] { kernel(static_cast<Parameters>(arguments)...); });
+  });
 #endif
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,13 +26,19 @@ class LibraryGemm {
   LibraryGemm& operator=(const LibraryGemm&) = delete;
   LibraryGemm(LibraryGemm&&) = delete;
   LibraryGemm& operator=(LibraryGemm&&) = delete;
-  /// FP8 and BF16 operands of one type; shards are a batch whose sums are `parts` equal to
-  /// w.shards, in kParts. Not to be captured into a graph: a new shape is timed first.
+  /// Shards are a batch whose sums are `parts` equal to w.shards, in kParts. The first product of a
+  /// shape must not be captured into a graph: ways and algorithms are timed. REQUIRES: not empty
+  /// library_scalings(args) (engine/cuda/library_scaling.h).
   virtual void run(CudaStream stream, const DeviceGemmArgs& args) = 0;
 };
 
-/// `device`: its name, a key of the file in which chosen algorithms are kept.
+struct LibraryGemmOptions {
+  std::string device;  // its name, a key of the file in which choices are kept
+  int capability = 0;
+  /// Competes with the library's algorithms; may be empty.
+  std::function<void(CudaStream, const DeviceGemmArgs&)> own;
+};
 /// Throws: Error(kEnvironment) when no library is found, naming where was looked.
-std::unique_ptr<LibraryGemm> make_library_gemm(const std::string& device);
+std::unique_ptr<LibraryGemm> make_library_gemm(LibraryGemmOptions options);
 
 }  // namespace assay::engine

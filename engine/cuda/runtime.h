@@ -53,6 +53,9 @@ bool pairs_of_blocks();
 /// Blocks of a cluster fold the shards of a product of few tokens, unless ASSAY_CUDA_FOLD=0. Speed
 /// alone depends on it.
 bool folding_clusters();
+/// A step is enqueued while the one before it runs (Executor::runs_ahead), unless
+/// ASSAY_CUDA_AHEAD=0. Speed alone depends on it.
+bool steps_ahead();
 
 /// With ASSAY_CUDA_TRACE=1 every kernel is timed by itself, one after another, and no graph is
 /// recorded: where a step's time goes, not how long a step takes.

@@ -75,6 +75,10 @@ bool folding_clusters() {
   static const bool kOn = !is("ASSAY_CUDA_FOLD", "0");
   return kOn;
 }
+bool steps_ahead() {
+  static const bool kOn = !is("ASSAY_CUDA_AHEAD", "0");
+  return kOn;
+}
 
 bool tracing() {
   static const bool kOn = is_on("ASSAY_CUDA_TRACE");

@@ -110,6 +110,7 @@ void fill_up(StepPlan& plan, const StepLimits& limits, int rows) {
   while (static_cast<int>(plan.ids.size()) < rows) {
     const auto row = static_cast<int>(plan.ids.size());
     plan.ids.push_back(0);
+    plan.from.push_back(-1);
     plan.positions.push_back(0);
     plan.sequence.push_back(row);
     // Its only span is folded by no one: it needs no place.
@@ -154,6 +155,7 @@ int attention_tile_tokens(std::int64_t heads, std::int64_t kv_heads) {
 
 StepLayout::StepLayout(const StepShape& shape, std::int64_t sequences, std::int64_t queries) {
   ids = place(bytes, shape.rows, sizeof(int));
+  from = place(bytes, shape.rows, sizeof(int));
   positions = place(bytes, shape.rows, sizeof(int));
   sequence = place(bytes, shape.rows, sizeof(int));
   query_rows = place(bytes, queries, sizeof(int));
@@ -168,6 +170,10 @@ StepPlan plan_step(const Batch& batch, const StepLimits& limits) {
   for (std::size_t r = 0; r < batch.ids.size(); ++r) {
     plan.ids.push_back(batch.ids[r]);
     plan.positions.push_back(static_cast<int>(batch.positions[r]));
+  }
+  plan.from.assign(batch.ids.size(), -1);
+  for (const ChosenToken& token : batch.chosen) {
+    plan.from[static_cast<std::size_t>(token.row)] = token.query;
   }
   add_sequences(plan, batch, limits);
   add_queries(plan, batch, limits);
@@ -184,6 +190,7 @@ StepPlan plan_step(const Batch& batch, const StepLimits& limits) {
 
 void write_step(const StepPlan& plan, const StepLayout& layout, std::byte* block) {
   write(block, layout.ids, plan.ids);
+  write(block, layout.from, plan.from);
   write(block, layout.positions, plan.positions);
   write(block, layout.sequence, plan.sequence);
   write(block, layout.query_rows, plan.query_rows);

@@ -32,6 +32,7 @@ int captured_rows_for(int rows);
 struct StepLayout {
   StepLayout(const StepShape& shape, std::int64_t sequences, std::int64_t queries);
   std::size_t ids = 0;         // int [rows]
+  std::size_t from = 0;        // int [rows]
   std::size_t positions = 0;   // int [rows]
   std::size_t sequence = 0;    // int [rows]
   std::size_t query_rows = 0;  // int [queries]
@@ -45,6 +46,7 @@ struct StepLayout {
 struct StepPlan {
   StepShape shape;
   std::vector<int> ids, positions, sequence, query_rows, page_table;
+  std::vector<int> from;  // [rows]: query of the step before that chooses the row's token; or -1
   std::vector<LogitAsk> asks;
   std::vector<AttentionTile> tiles;
   std::vector<int> top_counts;               // one a query; empty: nobody wants any

@@ -65,7 +65,7 @@ std::int64_t memory_for_model(const EngineOptions& options) {
 }
 
 RowSums sums_of(const EngineOptions& options) {
-  return options.tp_invariant ? RowSums::kEighths : RowSums::kRanks;
+  return options.tp_invariant && !options.fast ? RowSums::kEighths : RowSums::kRanks;
 }
 
 std::string gibibytes(std::int64_t bytes) {
@@ -195,6 +195,7 @@ CudaOptions cuda_options(const EngineOptions& options, const GpuPlacement& place
   CudaOptions cuda{
       .device = place.first, .max_batch = options.max_batch, .context = options.max_context};
   // As ASSAY_CPU_KERNELS: "exact" gives the CPU's bits.
+  if (options.fast) cuda.gemm = "fast";
   if (const char* kernels = std::getenv("ASSAY_CUDA_KERNELS"); kernels != nullptr) {
     cuda.gemm = kernels;
     if (cuda.gemm == "exact") cuda.attention = "exact";
@@ -268,9 +269,16 @@ bool wants_cuda(const EngineOptions& options) {
 }
 
 Backend make_backend(const OpenedModel& opened, const EngineOptions& options, int threads) {
+  const bool cuda = wants_cuda(options);
+  if (options.fast && !cuda) {
+    throw_input(
+        "--fast gives up results that do not depend on the batch for speed on a GPU; on the CPU, "
+        "which {}, there is nothing to gain: leave it out",
+        options.device == "cpu" ? "--device asks for" : "--device auto takes here");
+  }
   const PrecisionSetting setting = chosen_setting(opened, options.precision);
   const ModelWeights weights(opened, options, setting, threads);
-  const auto make = wants_cuda(options) ? cuda_backend : cpu_backend;
+  const auto make = cuda ? cuda_backend : cpu_backend;
   Backend backend = make(opened, weights.source(), setting, options, threads);
   backend.info.setting = setting.name;
   backend.info.weight_bytes = sum_of(options.processes, backend.info.weight_bytes);
@@ -304,6 +312,7 @@ void announce(const OpenedModel& opened, const EngineOptions& options) {
   load.set("kv", options.kv);
   load.set("tp", options.tp);
   load.set("tp_invariant", options.tp_invariant);
+  load.set("fast", options.fast);
   load.set("max_batch", options.max_batch);
   load.set("max_context", options.max_context);
   (void)options.processes->broadcast(load.dump());
@@ -320,6 +329,7 @@ Backend follow_load(ProcessGroup& group, int threads) {
   options.kv = load.at("kv").as_string();
   options.tp = static_cast<int>(load.at("tp").as_int());
   options.tp_invariant = load.at("tp_invariant").as_bool();
+  options.fast = load.at("fast").as_bool();
   options.max_batch = load.at("max_batch").as_int();
   options.max_context = load.at("max_context").as_int();
   options.processes = &group;
@@ -346,6 +356,7 @@ void describe(LocalModel& model, const OpenedModel& opened, const EngineOptions&
   info.kv = options.kv;
   info.detail.set("ranks", options.tp);
   info.detail.set("tp_invariant", options.tp_invariant);
+  if (options.fast) info.detail.set("fast", true);
   if (options.processes != nullptr) info.detail.set("processes", options.processes->size());
   info.detail.set("chat", model.encoder->chat().reason);
   info.detail.set("kv_pages", model.limits.pages);

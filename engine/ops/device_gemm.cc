@@ -6,7 +6,7 @@
 namespace assay::engine {
 namespace {
 
-constexpr const char* kNames[] = {"exact", "mma", "wgmma", "cublaslt"};
+constexpr const char* kNames[] = {"exact", "mma", "wgmma", "cublaslt", "fast"};
 
 }  // namespace
 
@@ -14,7 +14,8 @@ GemmKind find_gemm_kind(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if (name == kNames[i]) return static_cast<GemmKind>(i);
   }
-  throw_input("unknown matrix product \"{}\"; known: exact, mma, wgmma, cublaslt", escaped(name));
+  throw_input("unknown matrix product \"{}\"; known: exact, mma, wgmma, cublaslt, fast",
+              escaped(name));
 }
 
 const char* gemm_kind_name(GemmKind kind) { return kNames[static_cast<std::size_t>(kind)]; }

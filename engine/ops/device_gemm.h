@@ -25,8 +25,9 @@ enum class GemmKind : std::uint8_t {
   kMma,      // mma.sync m16n8k16 on BF16 or FP16 values: every architecture
   kWgmma,    // Hopper's warpgroup instructions on E4M3 (BF16 for BF16 weights)
   kLibrary,  // cuBLASLt: no promise that the bits are the same for every number of tokens
+  kFast,     // for each shape the fastest of the library's algorithms and the default's kernels
 };
-/// "exact", "mma", "wgmma", "cublaslt". Throws: Error(kInput).
+/// "exact", "mma", "wgmma", "cublaslt", "fast". Throws: Error(kInput).
 GemmKind find_gemm_kind(std::string_view name);
 const char* gemm_kind_name(GemmKind kind);
 

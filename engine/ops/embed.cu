@@ -6,13 +6,20 @@ namespace {
 
 constexpr int kThreads = 256;
 
+__device__ TokenId token_of(const StepTokens& tokens, std::int64_t row) {
+  const int from = tokens.from == nullptr ? -1 : tokens.from[row];
+  if (from < 0) return tokens.ids[row];
+  const LogitAnswer& answer = tokens.before[from];
+  return answer.finite != 0 ? answer.chosen : 0;
+}
+
 /// Grid: rows. Block: 256 threads, one row. `wide`: eight values a load, for widths that are
 /// multiples of 8.
 __global__ void __launch_bounds__(kThreads) embed_kernel(const EmbedArgs args, const bool wide) {
   wait_for_inputs();
   let_next_start();
   const std::int64_t row = blockIdx.x;
-  const bf16* from = args.table + static_cast<std::int64_t>(args.ids[row]) * args.ld;
+  const bf16* from = args.table + static_cast<std::int64_t>(token_of(args.tokens, row)) * args.ld;
   bf16* to = args.out + row * args.cols;
   const int thread = static_cast<int>(threadIdx.x);
   if (wide) {
@@ -28,7 +35,7 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const EmbedArgs args, c
 /// Grid: rows. Block: 256 threads, one row.
 __global__ void __launch_bounds__(kThreads) embed_part_kernel(const EmbedPartArgs args) {
   const std::int64_t row = blockIdx.x;
-  const int id = args.ids[row] - args.first;
+  const int id = token_of(args.tokens, row) - args.first;
   const bool here = id >= 0 && id < args.count;
   const bf16* from = args.table + static_cast<std::int64_t>(here ? id : 0) * args.ld;
   float* to = args.out + row * args.cols;

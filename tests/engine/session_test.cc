@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -130,6 +131,24 @@ TEST(Session, GivesTheSameBitsAsAGeneratorHoweverRequestsComeIn) {
   for (std::thread& thread : threads) thread.join();
   board.wait_for(requests.size());
   EXPECT_EQ(board.done, expected);
+}
+
+/// Who gives up the promise about bits must get something for it.
+TEST(Session, FastIsRefusedWhereItMeansNothing) {
+  EngineOptions options = mini(1);
+  options.fast = true;
+  options.device = "cpu";
+  for (const auto& start : {std::function<void()>([&] { (void)make_generator(options); }),
+                            std::function<void()>([&] { (void)make_session(options); })}) {
+    const std::string message = test::error_message(start);
+    EXPECT_NE(message.find("--fast gives up"), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+  }
+  options.model = "http://127.0.0.1:1/v1";
+  EXPECT_NE(test::error_message([&] { (void)make_generator(options); }).find("--fast"),
+            std::string::npos);
+  EXPECT_NE(test::error_message([&] { (void)make_session(options); }).find("--fast"),
+            std::string::npos);
 }
 
 /// Each prompt token's log-probability is that of scoring it as a continuation, to the last bit.

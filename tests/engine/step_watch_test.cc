@@ -73,6 +73,23 @@ TEST(StepWatch, AStepWithoutProgressIsToldOnce) {
   EXPECT_EQ(watched.hangs, 1);
 }
 
+/// Two steps in flight: the one that is waited for hangs.
+TEST(StepWatch, AStepThatWasStartedIsWatchedWhileItIsWaitedFor) {
+  Watched watched(milliseconds(40));
+  Batch first;
+  first.ids = {1, 2};
+  watched.batch.ids = {1, 2, 3};
+  watched.executor->start(first);
+  watched.executor->start(watched.batch);
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(watched.hangs, 0);  // nobody waits yet
+  watched.step = std::thread([&] { watched.executor->finish({}); });
+  const std::string why = watched.said.get_future().get();
+  EXPECT_NE(why.find("in a step of 2 rows"), std::string::npos) << why;
+  watched.end();
+  EXPECT_EQ(watched.hangs, 1);
+}
+
 /// Longer than the limit, with something done all the time.
 TEST(StepWatch, ALongStepThatGoesOnIsLeftAlone) {
   Watched watched(milliseconds(1000));

@@ -276,6 +276,8 @@ TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {
     run.model.name = "m";
     run.inputs = Json(Json::Object{});
     run.suite = run.engine = run.model.detail = run.machine.detail = Json(Json::Object{});
+    run.device = "cuda";
+    run.arithmetic = noisy > 0 ? "sm90-fast-tensor-1-tp1" : "sm90-wgmma-tensor-1";
     const store::RunRecord stored = store_.load_run(store_.create_run(run, {}));
     store::BenchCaseRecord bench{"latency/batch:1", "latency", Json(Json::Object{}), {}};
     for (std::int64_t i = 0; i < 6; ++i) {
@@ -308,6 +310,13 @@ TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {
   EXPECT_THAT(comparison_text(comparison), HasSubstr("tpot_ms_p50"));
   EXPECT_THAT(comparison_text(comparison), testing::Not(HasSubstr("any change at all")));
   EXPECT_THAT(comparison_markdown(comparison), HasSubstr("6+4"));
+  EXPECT_THAT(comparison_text(comparison),
+              HasSubstr("different arithmetic: cuda/sm90-wgmma-tensor-1 and "
+                        "cuda/sm90-fast-tensor-1-tp1"));
+  EXPECT_THAT(comparison_markdown(comparison), HasSubstr("Different arithmetic"));
+  EXPECT_FALSE(comparison_json(comparison).at("same_arithmetic").as_bool());
+  EXPECT_THAT(comparison_text(compare_runs(store_, a, a)),
+              testing::Not(HasSubstr("different arithmetic")));
   EXPECT_EQ(comparison_json(comparison).at("speeds").as_array().size(), 1);
   // A rule for many cases passes over those without the metric.
   const GateRule rule{.kind = GateRule::Kind::kSpeed,

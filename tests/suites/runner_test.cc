@@ -62,9 +62,10 @@ class Runner : public ::testing::Test {
   }
   void TearDown() override { set_interrupt_for_test(0); }
 
-  void write_suite(const std::string& settings, int limit) {
+  void write_suite(const std::string& settings, int limit, const std::string& engine = "{}") {
     write_file_atomic(folder_.path() / "s.jsonc",
-                      R"({"assay_suite": 1, "name": "s", "model": "m", "settings": )" + settings +
+                      R"({"assay_suite": 1, "name": "s", "model": "m", "engine": )" + engine +
+                          R"(, "settings": )" + settings +
                           R"(, "tasks": [{"task": "gsm8k@assay-0shot", "custom_data": true,)" +
                           R"( "limit": )" + std::to_string(limit) + "}]}");
   }
@@ -85,7 +86,8 @@ class Runner : public ::testing::Test {
                              }};
       };
     }
-    options.make_generator = [&](const engine::EngineOptions&) {
+    options.make_generator = [&](const engine::EngineOptions& engine) {
+      fast_ = engine.fast;
       return std::make_unique<FakeGenerator>(digest, asked_, interrupt_after);
     };
     store::Store store = store::Store::open(folder_.path() / "r.db", store::OpenMode::kCreate);
@@ -98,9 +100,27 @@ class Runner : public ::testing::Test {
 
   test::TemporaryFolder folder_;
   std::atomic<int> asked_{0};
+  bool fast_ = false;                // of the engine's options, last time
   std::int64_t stop_after_ = 0;      // responses; 0: no early stopping
   std::vector<std::int64_t> looks_;  // responses stored when it was asked to decide
 };
+
+/// What a fast engine answered is not bit for bit what another would have: neither goes on with
+/// the other's run.
+TEST_F(Runner, AFastRunNeitherContinuesAnotherNorIsContinuedByIt) {
+  const auto plain = run(10);
+  EXPECT_LT(asked_, 40);
+  write_suite(R"(["bf16"])", 0, R"({"fast": true})");
+  const auto fast = run(10);
+  EXPECT_TRUE(fast_);
+  EXPECT_NE(fast[0].run, plain[0].run);
+  EXPECT_NE(open().load_run(fast[0].run).engine.dump().find(R"("fast":true)"), std::string::npos);
+  write_suite(R"(["bf16"])", 0);
+  const auto again = run();
+  EXPECT_FALSE(fast_);
+  EXPECT_EQ(again[0].run, plain[0].run);
+  EXPECT_EQ(open().load_run(fast[0].run).status, store::RunStatus::kInterrupted);
+}
 
 TEST_F(Runner, StoresAndScoresEverySample) {
   const auto reports = run();

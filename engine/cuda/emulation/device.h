@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/cuda/emulation/grid.h"
+#include "engine/cuda/emulation/queue.h"
 #include "engine/ops/number.h"
 
 #define __global__

@@ -1,5 +1,5 @@
 // engine/cuda/runtime.h on the host: device memory is host memory, work is done when it is
-// enqueued.
+// enqueued, unless queue.h says otherwise.
 #include "engine/cuda/runtime.h"
 
 #include <atomic>
@@ -8,13 +8,14 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "engine/cuda/emulation/queue.h"
 #include "engine/cuda/emulation/tensor_map.h"
 #include "engine/cuda/failure.h"
 
 namespace assay::engine {
 namespace {
 
-constexpr std::int64_t kDeviceBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kDeviceBytes = std::int64_t{8} << 30;
 constexpr std::size_t kAlignment = 1024;
 std::atomic<std::int64_t> used_bytes{0};  // of the devices of all threads
 
@@ -38,6 +39,7 @@ void after_launch(CudaStream /*stream*/) {}
 bool early_starts() { return false; }
 bool pairs_of_blocks() { return true; }
 bool folding_clusters() { return true; }
+bool steps_ahead() { return true; }
 
 bool tracing() { return false; }
 void trace_start(CudaStream /*stream*/) {}
@@ -64,6 +66,7 @@ DeviceBuffer::DeviceBuffer(std::size_t bytes, const char* what) : size_(bytes) {
   used_bytes += static_cast<std::int64_t>(bytes);
 }
 DeviceBuffer::~DeviceBuffer() {
+  synchronize(nullptr);  // as the driver does
   if (data_ != nullptr) used_bytes -= static_cast<std::int64_t>(size_);
   std::free(data_);
 }
@@ -73,25 +76,28 @@ PinnedBuffer::~PinnedBuffer() { std::free(data_); }
 
 Stream::Stream() = default;
 Stream::~Stream() = default;
-void synchronize(CudaStream /*stream*/) {}
+void synchronize(CudaStream /*stream*/) { emulation::work_until(emulation::queue_end()); }
 
-void copy_to_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+void copy_to_device(CudaStream stream, void* to, const void* from, std::size_t bytes) {
+  copy_on_device(stream, to, from, bytes);
 }
-void copy_to_host(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+void copy_to_host(CudaStream stream, void* to, const void* from, std::size_t bytes) {
+  copy_on_device(stream, to, from, bytes);
 }
 void copy_on_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+  emulation::enqueue([=] { std::memcpy(to, from, bytes); });
 }
 void fill_bytes(CudaStream /*stream*/, void* to, int value, std::size_t bytes) {
-  std::memset(to, value, bytes);
+  emulation::enqueue([=] { std::memset(to, value, bytes); });
 }
 
+/// The pointer is a point in the queue.
 Event::Event() = default;
 Event::~Event() = default;
-void Event::record(CudaStream /*stream*/) {}
-void Event::wait() const {}
+void Event::record(CudaStream /*stream*/) {
+  event_ = reinterpret_cast<CUevent_st*>(emulation::queue_end());
+}
+void Event::wait() const { emulation::work_until(reinterpret_cast<std::uintptr_t>(event_)); }
 float Event::since(const Event& /*start*/) const { return 0; }
 
 Graph::~Graph() = default;

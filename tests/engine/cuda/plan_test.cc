@@ -112,10 +112,17 @@ TEST(StepPlan, ArraysDoNotOverlapAndArriveUnchanged) {
     return out;
   };
   EXPECT_EQ(read(layout.ids, plan.ids.size()), plan.ids);
+  EXPECT_EQ(read(layout.from, plan.from.size()), plan.from);
   EXPECT_EQ(read(layout.positions, plan.positions.size()), plan.positions);
   EXPECT_EQ(read(layout.sequence, plan.sequence.size()), plan.sequence);
   EXPECT_EQ(read(layout.query_rows, plan.query_rows.size()), plan.query_rows);
   EXPECT_EQ(read(layout.page_table, plan.page_table.size()), plan.page_table);
+}
+
+TEST(StepPlan, RowsNameTheQueryThatChoosesTheirToken) {
+  TestBatch t({{5, 1}, {600, 1}, {63, 1}});
+  t.batch.chosen = {{.row = 0, .query = 4}, {.row = 2, .query = 0}};
+  EXPECT_EQ(plan_step(t.batch, kLimits).from, (std::vector<int>{4, -1, 0, -1}));
 }
 
 TEST(StepPlan, CapturedSizesAscendAndHoldEveryCountUpToTheLargest) {

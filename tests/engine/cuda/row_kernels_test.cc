@@ -353,7 +353,7 @@ TEST(EmbedCuda, CopiesTheRowsOfTheTokens) {
   const DeviceArray<TokenId> ids(std::vector<TokenId>{9, 0, 3});
   const DeviceArray<bf16> out(3 * 100);
   embed_cuda(nullptr, {.out = out.get(),
-                       .ids = ids.get(),
+                       .tokens = {.ids = ids.get()},
                        .table = device_table.get(),
                        .rows = 3,
                        .cols = 100,
@@ -364,6 +364,45 @@ TEST(EmbedCuda, CopiesTheRowsOfTheTokens) {
   }
   EXPECT_EQ(out.values(), expected);
   EXPECT_TRUE(out.guard_is_intact());
+}
+
+/// Rows 1 and 2 wait for what the step before chose; where that was not finite, token 0 stands in.
+TEST(EmbedCuda, TakesTokensThatTheStepBeforeChose) {
+  SplitMix64 random(17);
+  const auto table = random_bf16(random, 10 * 8, 1);
+  const DeviceArray<bf16> device_table(table);
+  const DeviceArray<TokenId> ids(std::vector<TokenId>{9, -77, -77});
+  const DeviceArray<int> from(std::vector<int>{-1, 1, 0});
+  const DeviceArray<LogitAnswer> before(
+      std::vector<LogitAnswer>{{.chosen = 1 << 30, .finite = 0}, {.chosen = 4, .finite = 1}});
+  const StepTokens tokens{.ids = ids.get(), .from = from.get(), .before = before.get()};
+  const DeviceArray<bf16> out(3 * 8);
+  embed_cuda(nullptr, {.out = out.get(),
+                       .tokens = tokens,
+                       .table = device_table.get(),
+                       .rows = 3,
+                       .cols = 8,
+                       .ld = 8});
+  const DeviceArray<float> part(3 * 8);
+  embed_part_cuda(nullptr, {.out = part.get(),
+                            .tokens = tokens,
+                            .table = device_table.get() + 4 * 8,
+                            .first = 4,
+                            .count = 6,
+                            .rows = 3,
+                            .cols = 8,
+                            .ld = 8});
+  std::vector<bf16> expected;
+  std::vector<float> expected_part;
+  for (const int id : {9, 4, 0}) {
+    for (int i = 0; i < 8; ++i) {
+      const bf16 value = table[static_cast<std::size_t>(id * 8 + i)];
+      expected.push_back(value);
+      expected_part.push_back(id >= 4 ? bf16_to_float(value) : 0.0F);
+    }
+  }
+  EXPECT_EQ(out.values(), expected);
+  EXPECT_EQ(part.values(), expected_part);
 }
 
 }  // namespace
