@@ -261,7 +261,8 @@ void add_bench_serve(CLI::App& bench, Chosen& chosen) {
   CLI::App* command = bench.add_subcommand(
       "serve", "A stream of requests: rates, concurrency, goodput under limits, MLPerf scenarios");
   auto a = std::make_shared<ServeArguments>();
-  a->bounds = false;  // none of a stream's figures has one
+  a->bounds = false;           // none of a stream's figures has one
+  a->usual_reps_of_start = 1;  // of a minute
   add_bench_model_options(*command, *a);
   add_starts_option(*command, *a);
   add_bench_options(*command, *a);
