@@ -109,8 +109,7 @@ void add_bench_options(CLI::App& command, BenchArguments& a) {
   command.add_option("--label", a.label, "Stored with the run");
   command.add_option("--branch", a.branch, "Of the work under test")->envname("ASSAY_BRANCH");
   command.add_option("--revision", a.revision, "Of the work under test")->envname("ASSAY_REVISION");
-  command
-      .add_option("--reps", a.reps, "Repetitions of every case after each start, interleaved")
+  command.add_option("--reps", a.reps, "Repetitions of every case after each start, interleaved")
       ->check(CLI::Range(1, 10'000));
   command
       .add_option("--allowed-noise", a.allowed_noise,

@@ -104,8 +104,8 @@ void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep
 
 /// One repetition at a rate, kept among the cases that are stored: whether it was carried, or
 /// nothing where that was not seen.
-std::optional<bool> probe(const ServeArguments& a, BenchModel& model,
-                          suites::ServeOptions options, double rate, suites::Measured& all) {
+std::optional<bool> probe(const ServeArguments& a, BenchModel& model, suites::ServeOptions options,
+                          double rate, suites::Measured& all) {
   options.rates = {rate};
   suites::MeasureOptions measuring = measure_options(a, model);
   measuring.starts = measuring.reps = 1;
@@ -130,8 +130,7 @@ std::optional<bool> probe(const ServeArguments& a, BenchModel& model,
 }
 
 /// The highest rate that is carried; then that rate, with all repetitions.
-suites::Measured sweep(const ServeArguments& a, BenchModel& model,
-                       suites::ServeOptions options) {
+suites::Measured sweep(const ServeArguments& a, BenchModel& model, suites::ServeOptions options) {
   if (options.arrivals == suites::Arrivals::kClosed) {
     throw_input("--sweep raises the rate of an open loop; give several --concurrency instead");
   }
