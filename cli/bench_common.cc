@@ -99,7 +99,9 @@ void add_bench_model_options(CLI::App& command, BenchArguments& a) {
 void add_starts_option(CLI::App& command, BenchArguments& a) {
   command
       .add_option("--starts", a.starts,
-                  "Make the model anew so often; with two or more, intervals and tests count starts")
+                  fmt::format("Make the model anew so often; intervals and tests then count starts "
+                              "[{}; a server: 1]",
+                              suites::kUsualStarts))
       ->check(CLI::Range(1, 1000));
 }
 
@@ -120,12 +122,10 @@ void add_bench_options(CLI::App& command, BenchArguments& a) {
 
 BenchModel::BenchModel(const BenchArguments& a)
     : engine_(a.engine), remote_(engine::is_served(a.engine.model)) {
-  if (a.starts > 1 && remote_) {
-    throw_input("--starts {}: a server is not started from here; measure it again after its own start",
-                a.starts);
-  }
-  if (a.starts > 1 && a.engine.processes != nullptr) {
-    throw_input("--starts {}: for models of one process", a.starts);
+  if (a.starts.value_or(1) > 1 && !restarts()) {
+    throw_input("--starts {}: {}", *a.starts,
+                remote_ ? "a server is not started from here; measure it again after its own start"
+                        : "for models of one process");
   }
   engine_.prefix_cache = false;  // no prompt is read twice, and finding that out costs time
   session_ = engine::make_session(engine_);
@@ -141,8 +141,9 @@ void BenchModel::restart() {
 }
 
 suites::MeasureOptions measure_options(const BenchArguments& a, BenchModel& model) {
-  suites::MeasureOptions out{
-      .starts = a.starts, .reps = a.reps, .restart = [&model] { model.restart(); }};
+  suites::MeasureOptions out{.restart = [&model] { model.restart(); }};
+  out.starts = a.starts.value_or(model.restarts() ? suites::kUsualStarts : 1);
+  out.reps = a.reps.value_or(out.starts > 1 ? a.usual_reps_of_start : suites::kUsualReps);
   out.noise = noise_limits(a, model.remote());
   if (!a.quiet) {
     out.progress = [](const std::string& line) { log_info("{}", line); };

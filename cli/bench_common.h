@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct BenchArguments {
   std::string label;
   std::string branch;
   std::string revision;
-  std::int64_t starts = 1;
-  std::int64_t reps = 5;
+  std::optional<std::int64_t> starts;  // of what is started here
+  std::optional<std::int64_t> reps;    // after each start
+  std::int64_t usual_reps_of_start = suites::kUsualRepsOfStart;
   double allowed_noise = 0.15;  // of a core
   bool bounds = true;
   bool quiet = false;
@@ -49,6 +51,8 @@ class BenchModel {
   [[nodiscard]] engine::Session& session() const { return *session_; }
   /// Whether requests go to a server: its work on this machine is not interference then.
   [[nodiscard]] bool remote() const { return remote_; }
+  /// Whether it can be made anew: not a server, not one that several processes hold.
+  [[nodiscard]] bool restarts() const { return !remote_ && engine_.processes == nullptr; }
 
  private:
   engine::EngineOptions engine_;

@@ -106,7 +106,7 @@ suites::Measured run_programs(const KernelArguments& a) {
 
 ExitCode kernels(KernelArguments a) {
   a.programs.folder = a.folder.empty() ? default_folder() : fs::path(a.folder);
-  a.programs.reps = a.reps;
+  a.programs.reps = a.reps.value_or(suites::kUsualReps);
   suites::install_interrupt_handlers();
   const std::vector<engine::Roofline> bounds = rooflines();
   suites::Measured measured = run_programs(a);

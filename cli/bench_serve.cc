@@ -104,8 +104,8 @@ void write_timings(std::ofstream& out, const std::string& name, std::int64_t rep
 
 /// One repetition at a rate, kept among the cases that are stored: whether it was carried, or
 /// nothing where that was not seen.
-std::optional<bool> probe(const ServeArguments& a, BenchModel& model,
-                          suites::ServeOptions options, double rate, suites::Measured& all) {
+std::optional<bool> probe(const ServeArguments& a, BenchModel& model, suites::ServeOptions options,
+                          double rate, suites::Measured& all) {
   options.rates = {rate};
   suites::MeasureOptions measuring = measure_options(a, model);
   measuring.starts = measuring.reps = 1;
@@ -130,8 +130,7 @@ std::optional<bool> probe(const ServeArguments& a, BenchModel& model,
 }
 
 /// The highest rate that is carried; then that rate, with all repetitions.
-suites::Measured sweep(const ServeArguments& a, BenchModel& model,
-                       suites::ServeOptions options) {
+suites::Measured sweep(const ServeArguments& a, BenchModel& model, suites::ServeOptions options) {
   if (options.arrivals == suites::Arrivals::kClosed) {
     throw_input("--sweep raises the rate of an open loop; give several --concurrency instead");
   }
@@ -261,7 +260,8 @@ void add_bench_serve(CLI::App& bench, Chosen& chosen) {
   CLI::App* command = bench.add_subcommand(
       "serve", "A stream of requests: rates, concurrency, goodput under limits, MLPerf scenarios");
   auto a = std::make_shared<ServeArguments>();
-  a->bounds = false;  // none of a stream's figures has one
+  a->bounds = false;           // none of a stream's figures has one
+  a->usual_reps_of_start = 1;  // of a minute
   add_bench_model_options(*command, *a);
   add_starts_option(*command, *a);
   add_bench_options(*command, *a);

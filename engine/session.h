@@ -49,8 +49,8 @@ class Session {
   /// Stops work on a request, whose listener hears nothing more once the session has seen this.
   /// From any thread; a handle that is done or unknown is ignored.
   virtual void cancel(RequestHandle handle) = 0;
-  /// Calls `call` on the session's own thread, at `at_ns` of the monotonic clock or as soon after as
-  /// that thread is free; never from within this function. What `call` submits is on its way
+  /// Calls `call` on the session's own thread, at `at_ns` of the monotonic clock or as soon after
+  /// as that thread is free; never from within this function. What `call` submits is on its way
   /// without another thread's help, which costs a good part of sending it. From any thread. Returns
   /// false, and calls nothing, where the session's thread has a model's work to do and could not
   /// keep a time. What is not yet due when the session ends is dropped.

@@ -13,8 +13,8 @@ namespace assay::reports {
 double median_of(std::vector<double> values);
 
 struct SpeedComparison {
-  std::string name;    // of the case
-  std::string metric;  // unit last
+  std::string name;                  // of the case
+  std::string metric;                // unit last
   std::int64_t baseline_values = 0;  // independent ones: starts, or repetitions of a single start
   std::int64_t candidate_values = 0;
   double baseline = 0;  // medians

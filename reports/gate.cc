@@ -128,16 +128,17 @@ void check_speed(const store::Store& store, const store::RunRecord& baseline,
   for (const store::BenchCaseRecord& bench : before) {
     if (!rule_fits(rule.task, bench.name)) continue;
     // A rule for many cases is about those that have the metric.
-    if (rule.task.ends_with("*") && store::bench_values(bench, rule.metric).values.empty()) continue;
+    if (rule.task.ends_with("*") && store::bench_values(bench, rule.metric).values.empty())
+      continue;
     ++found;
     const auto other = std::find_if(after.begin(), after.end(), [&](const auto& entry) {
       return entry.name == bench.name && entry.params == bench.params;
     });
-    GateResult result = judge_speed(
-        bench.name, store::bench_values(bench, rule.metric).values,
-        other == after.end() ? std::vector<double>{}
-                             : store::bench_values(*other, rule.metric).values,
-        rule);
+    GateResult result =
+        judge_speed(bench.name, store::bench_values(bench, rule.metric).values,
+                    other == after.end() ? std::vector<double>{}
+                                         : store::bench_values(*other, rule.metric).values,
+                    rule);
     if (baseline.machine.machine_class != candidate.machine.machine_class) {
       result.verdict = GateVerdict::kIncomparable;
       result.reason =

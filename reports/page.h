@@ -93,12 +93,12 @@ struct PageSpread {
 struct PageBench {
   std::size_t run = 0;
   std::string name;
-  std::string metric;  // unit last
+  std::string metric;            // unit last
   std::int64_t repetitions = 0;  // valid ones
   std::int64_t starts = 0;
   double mean = 0;
   std::optional<Interval> interval;  // 95 %, over starts, or over repetitions of a single one
-  std::int64_t invalid = 0;  // repetitions left out
+  std::int64_t invalid = 0;          // repetitions left out
 };
 
 /// The same model, setting, suite and task at several times.

@@ -12,9 +12,9 @@ namespace assay::store {
 /// Which start of the model a repetition belongs to, from 0: "start" of its detail.
 std::int64_t start_of(const BenchRepRecord& rep);
 
-/// Of a metric over the valid repetitions of a case, in order. Repetitions after one start share what
-/// it brought (where memory lies, how threads were placed, the load of those minutes), so they are
-/// not independent: where a case has two starts or more, each is one value, the mean of its
+/// Of a metric over the valid repetitions of a case, in order. Repetitions after one start share
+/// what it brought (where memory lies, how threads were placed, the load of those minutes), so they
+/// are not independent: where a case has two starts or more, each is one value, the mean of its
 /// repetitions. Else each repetition is one.
 struct BenchValues {
   std::vector<double> values;

@@ -27,9 +27,12 @@ void bench_point(store::Store& store, const store::RunRecord& run,
                  std::unique_ptr<engine::Session> session, const SessionMaker& make, bool served,
                  const SuiteBench& bench) {
   SteadyLoadClock clock;
-  BenchTarget target{
-      .session = session.get(), .clock = &clock, .roofline = served ? std::nullopt : roofline_of(run), .seed = run.seed};
+  BenchTarget target{.session = session.get(),
+                     .clock = &clock,
+                     .roofline = served ? std::nullopt : roofline_of(run),
+                     .seed = run.seed};
   MeasureOptions options{.starts = served ? 1 : bench.starts, .reps = bench.reps};
+  if (options.reps == 0) options.reps = options.starts > 1 ? kUsualRepsOfStart : kUsualReps;
   options.restart = [&] {
     target.session = nullptr;
     session.reset();  // two models may not fit

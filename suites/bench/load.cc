@@ -46,8 +46,9 @@ class TimingListener : public engine::Listener {
   RequestTiming timing_;
 };
 
-/// One run. The thread that called run_load and the session's thread share it under one lock. A late report
-/// may outlive the call of run_load: once `stopped_` is set, nothing outside is touched any more.
+/// One run. The thread that called run_load and the session's thread share it under one lock. A
+/// late report may outlive the call of run_load: once `stopped_` is set, nothing outside is touched
+/// any more.
 class LoadRun : public std::enable_shared_from_this<LoadRun> {
  public:
   LoadRun(engine::Session& session, const RequestMaker& make, const LoadPlan& plan,
@@ -236,7 +237,7 @@ class LoadRun : public std::enable_shared_from_this<LoadRun> {
   const LoadPlan& plan_;
   LoadClock& clock_;
   std::int64_t begin_ns_ = 0;
-  std::int64_t stop_ns_ = INT64_MAX;  // set before the first request is sent
+  std::int64_t stop_ns_ = INT64_MAX;    // set before the first request is sent
   std::vector<std::int64_t> schedule_;  // of an open loop, from begin_ns_; the same
   engine::Request next_;  // made before it is due; used by the one thread that keeps the schedule
   std::mutex mutex_;      // guards everything below until stopped_

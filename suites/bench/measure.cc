@@ -75,7 +75,8 @@ class Measuring {
     record.detail = std::move(outcome.detail);
     record.detail.set("machine", seen.to_json());
     if (options_.starts > 1) record.detail.set("start", start);
-    if (of_start == 0 && !warm_ups_[index].is_null()) record.detail.set("warm_up", warm_ups_[index]);
+    if (of_start == 0 && !warm_ups_[index].is_null())
+      record.detail.set("warm_up", warm_ups_[index]);
     record.values = std::move(outcome.values);
     report(bench, record);
     out_.cases[index].reps.push_back(std::move(record));
@@ -108,10 +109,9 @@ class Measuring {
         const bool headline = figure.metric == "output_tokens_per_s" ||
                               figure.metric == "tpot_ms_p50" || figure.metric == "time_ns";
         if (!headline || figure.spread <= kLargeSpread) continue;
-        out_.remarks.push_back(
-            fmt::format("{}: {} differs by {:.1f} % between {}; the machine was not quiet",
-                        bench.name, figure.metric, 100 * figure.spread,
-                        figure.starts > 1 ? "starts" : "repetitions"));
+        out_.remarks.push_back(fmt::format(
+            "{}: {} differs by {:.1f} % between {}; the machine was not quiet", bench.name,
+            figure.metric, 100 * figure.spread, figure.starts > 1 ? "starts" : "repetitions"));
       }
     }
   }

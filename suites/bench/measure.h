@@ -33,10 +33,16 @@ struct BenchCase {
   std::function<RepOutcome(std::int64_t rep)> measure;  // rep from 0, over all starts
 };
 
+/// Without other wish: what is started here is started anew several times, as its speed changes
+/// from start to start and over seconds; a server is measured as it runs.
+inline constexpr std::int64_t kUsualStarts = 5;
+inline constexpr std::int64_t kUsualRepsOfStart = 3;
+inline constexpr std::int64_t kUsualReps = 5;  // where there is one start
+
 struct MeasureOptions {
   std::int64_t starts = 1;
-  std::int64_t reps = 5;          // after each start
-  std::function<void()> restart;  // makes the model anew; for two starts or more
+  std::int64_t reps = kUsualReps;  // after each start
+  std::function<void()> restart;   // makes the model anew; for two starts or more
   NoiseLimits noise;
   std::function<void(const std::string& line)> progress;  // may be empty
 };

@@ -29,7 +29,7 @@ def cases(text):
 
 def check_latency(db):
     words = ["bench", "latency", "--model", MODEL, "--batch", "1,2", "--input", 16, "--output", 8, "--iterations", 2,
-             "--reps", 4, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE]
+             "--starts", 1, "--reps", 4, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE]
     first, second = cases(assay(*words)), cases(assay(*words))
     case = first["latency/batch:2/in:16/out:8"]
     metrics = case["metrics"]
@@ -58,14 +58,14 @@ def check_compare_and_gate(db, folder, a, b):
 def check_serve(db, folder):
     timings = folder / "timings.jsonl"
     found = cases(assay("bench", "serve", "--model", MODEL, "--rate", 20, "--duration", 3, "--warm-up", 1, "--input", 8,
-                        "--output", 4, "--reps", 2, "--slo-ttft", 10000, "--db", db, "--timings", timings, "--json", *ANY_NOISE))
+                        "--output", 4, "--starts", 1, "--reps", 2, "--slo-ttft", 10000, "--db", db, "--timings", timings, "--json", *ANY_NOISE))
     metrics = found["serve/poisson/rate:20/in:8/out:4"]["metrics"]
     assert metrics["slo_attainment"]["mean"] == 1 and metrics["goodput_requests_per_s"]["mean"] > 5
     lines = [json.loads(line) for line in timings.read_text().splitlines()]
     assert {line["rep"] for line in lines} == {0, 1}
     assert all(line["scheduled_ns"] <= line["sent_ns"] <= line["first_ns"] <= line["last_ns"] for line in lines)
     closed = cases(assay("bench", "serve", "--model", MODEL, "--concurrency", 2, "--requests", 12, "--input", 8, "--output",
-                         4, "--reps", 1, "--scenario", "single-stream", "--db", db, "--json", *ANY_NOISE))
+                         4, "--starts", 1, "--reps", 1, "--scenario", "single-stream", "--db", db, "--json", *ANY_NOISE))
     (name,) = closed
     assert closed[name]["metrics"]["mlperf_valid"]["mean"] == 0  # 12 queries are too few
     assay("bench", "serve", "--model", MODEL, "--db", db, expected=2)  # an open loop needs a rate
@@ -75,11 +75,23 @@ def check_serve(db, folder):
 def check_throughput(db, folder):
     lengths = folder / "lengths.jsonl"
     lengths.write_text('{"input": 8, "output": 4}\n{"input": 16, "output": 8}\n')
-    found = cases(assay("bench", "throughput", "--model", MODEL, "--lengths", lengths, "--requests", 8, "--reps", 2,
+    found = cases(assay("bench", "throughput", "--model", MODEL, "--lengths", lengths, "--requests", 8, "--starts", 2, "--reps", 2,
                         "--warm-up", 1, "--db", db, "--json", *ANY_NOISE))
     metrics = found["throughput/in:drawn/out:drawn/requests:8"]["metrics"]
     assert 0 < metrics["share_of_bound"]["mean"] < 1
     assert metrics["output_tokens_per_s"]["mean"] > 0
+    assert (metrics["output_tokens_per_s"]["starts"], metrics["output_tokens_per_s"]["reps"]) == (2, 4)
+
+
+def check_usage():
+    for words, reason in (
+            (["bench", "latency", "--bacth", "1"], 'bench latency: unknown option --bacth (did you mean "--batch"?)'),
+            (["bench", "latency", "--wrong"], "bench latency: unknown option --wrong; see assay bench latency --help"),
+            (["bench", "latncy"], 'unknown command "bench latncy" (did you mean "latency"?); see assay bench --help'),
+            (["runs", "lst"], 'unknown command "runs lst" (did you mean "list"?)'),
+            (["bench", "serve", "--model", "http://127.0.0.1:1/v1", "--starts", "2", "--rate", "1"], "--starts 2: a server")):
+        done = subprocess.run([ASSAY, *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and reason in done.stderr, done.stderr
 
 
 def check_noise(db):
@@ -87,7 +99,7 @@ def check_noise(db):
     hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         done = subprocess.run([ASSAY, "bench", "latency", "--model", MODEL, "--input", "64", "--output", "32", "--iterations",
-                               "4", "--reps", "2", "--warm-up", "0", "--allowed-noise", "0.05", "--db", db, "--quiet"],
+                               "4", "--starts", "1", "--reps", "2", "--warm-up", "0", "--allowed-noise", "0.05", "--db", db, "--quiet"],
                               capture_output=True, text=True, timeout=300)
     finally:
         hog.kill()
@@ -100,7 +112,7 @@ def check_suite(db, folder):
     suite = folder / "speed.jsonc"
     suite.write_text(json.dumps({
         "assay_suite": 1, "name": "speed", "model": str(MODEL), "settings": ["bf16", "fp8"],
-        "bench": {"reps": 2, "allowed_noise": 1000, "cases": [
+        "bench": {"starts": 2, "reps": 2, "allowed_noise": 1000, "cases": [
             {"bench": "throughput", "input": 8, "output": 4, "requests": 4, "warm_up_s": 0.1},
             {"bench": "latency", "input": 8, "output": 4, "iterations": 1, "warm_up_s": 0.1}]}}))
     runs = json.loads(assay("run", suite, "--db", db, "--json"))["runs"]
@@ -127,7 +139,7 @@ def check_exchange(db, folder, run):
 def check_interrupt(db):
     """What is finished when a signal comes is stored."""
     process = subprocess.Popen([ASSAY, "bench", "serve", "--model", MODEL, "--rate", "5", "--duration", "1", "--warm-up", "0",
-                                "--input", "8", "--output", "2", "--reps", "1000", "--db", db, *ANY_NOISE],
+                                "--input", "8", "--output", "2", "--starts", "1", "--reps", "1000", "--db", db, *ANY_NOISE],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     process.send_signal(signal.SIGINT)
@@ -159,7 +171,7 @@ def interrupted(words, ready, group=False):
 def check_interrupted_sweep(db):
     """The rates that were finished are stored; a search that was cut short names no peak."""
     found = interrupted(["bench", "serve", "--model", MODEL, "--rate", 4, "--sweep", "--duration", 2, "--warm-up", 0, "--input",
-                         8, "--output", 2, "--slo-ttft", 60000, "--reps", 1, "--db", db, "--json", "--allowed-noise", 1000], "8 requests/s: ")
+                         8, "--output", 2, "--slo-ttft", 60000, "--starts", 1, "--reps", 1, "--db", db, "--json", "--allowed-noise", 1000], "8 requests/s: ")
     assert "serve/sweep/poisson/rate:4/in:8/out:2" in found, found
     assert "serve/sweep/poisson/rate:8/in:8/out:2" in found, found
     assert "serve/sweep" not in found, found
@@ -202,6 +214,7 @@ def main():
         check_compare_and_gate(db, folder, a, b)
         check_serve(db, folder)
         check_throughput(db, folder)
+        check_usage()
         check_noise(db)
         check_suite(db, folder)
         check_exchange(db, folder, a)

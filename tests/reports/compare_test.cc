@@ -269,6 +269,38 @@ TEST_F(CompareTest, SpeedNeedsMarginAndRankTest) {
   EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kPass);
 }
 
+// Twelve repetitions of two starts are two values, which can show nothing, however well they agree.
+TEST_F(CompareTest, SpeedCountsStartsAndNotTheirRepetitions) {
+  const auto a = add_run("1");
+  const auto b = add_run("1");
+  const auto measure = [&](const store::RunRecord& run, double scale) {
+    store::BenchCaseRecord bench{"latency/isl:8", "latency", Json(), {}};
+    for (int i = 0; i < 12; ++i) {
+      bench.reps.push_back({i,
+                            i,
+                            false,
+                            "",
+                            1,
+                            i == 3 ? "noisy" : "",
+                            Json(Json::Object{{"start", i / 6}}),
+                            {{"tpot_ms_p50", scale * (10 + i / 6)}}});
+    }
+    store_.add_bench(run.row, std::vector{bench});
+  };
+  measure(a, 1.0);
+  measure(b, 2.0);
+  const Comparison comparison = compare_runs(store_, a, b);
+  ASSERT_EQ(comparison.speeds.size(), 1);
+  EXPECT_EQ(comparison.speeds[0].baseline_values, 2);
+  EXPECT_EQ(comparison.speeds[0].candidate_values, 2);
+  EXPECT_DOUBLE_EQ(comparison.speeds[0].baseline, 10.5);
+  EXPECT_GT(comparison.speeds[0].p, 0.3);
+  GateRule rule{
+      .kind = GateRule::Kind::kSpeed, .task = "*", .metric = "tpot_ms_p50", .margin = 0.03};
+  rule.higher_is_better = false;
+  EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kInconclusive);
+}
+
 TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {
   const auto add = [&](double scale, std::int64_t noisy) {
     store::RunRecord run;

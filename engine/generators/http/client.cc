@@ -1,10 +1,10 @@
 #include "engine/generators/http/client.h"
 
 #include <algorithm>
-#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -71,7 +71,7 @@ class HttpClient::Impl {
     asio::post(io_, [this] {
       closing_ = true;
       ticker_.cancel();
-      calls_.clear();
+      calls_.close();
       stop_running();
       for (auto& endpoint : endpoints_) endpoint->close_idle();
       work_.reset();
@@ -115,7 +115,6 @@ class HttpClient::Impl {
 
   void call_at(std::int64_t at_ns, std::function<void()> call) {
     asio::dispatch(io_, [this, at_ns, call = std::move(call)]() mutable {
-      if (closing_) return;
       calls_.add(at_ns, [this, call = std::move(call)] { listen([&] { call(); }); });
     });
   }
@@ -319,32 +318,15 @@ class HttpClient::Impl {
     if (elsewhere && (fault.kind == FaultKind::kConnection || fault.kind == FaultKind::kFatal)) {
       wait = milliseconds{0};
     }
-    const std::string why_not = no_repeat(*job, fault, elsewhere, wait, now);
+    const bool again = options_.patient && !job->dialogue->visible();
+    const std::string why_not =
+        why_not_again(options_.http, *job, fault, again, elsewhere, wait, now);
     if (!why_not.empty() || jobs_.find(job->handle) == jobs_.end()) {
       finish_with_error(job, endpoint.address().name() + ": " + fault.text + why_not);
       return;
     }
     job->waiting_since_ns = now;
     delayed_.emplace(now + to_ns(wait), job);
-  }
-
-  /// Why a request is not tried again, as the end of its message; "" when it is.
-  std::string no_repeat(const Job& job, const Fault& fault, bool elsewhere, milliseconds wait,
-                        std::int64_t now) const {
-    const HttpOptions& http = options_.http;
-    const std::string after = fmt::format(" (attempt {})", job.served.attempts);
-    if (!options_.patient || job.dialogue->visible()) return after;
-    if (!fault.may_pass() && !(fault.kind == FaultKind::kFatal && elsewhere)) return after;
-    if (job.served.attempts >= http.attempts) {
-      return fmt::format(" ({} attempts)", job.served.attempts);
-    }
-    if (job.told && wait > http.longest_told) {
-      return fmt::format("; it asks to come back in {} s", wait.count() / 1000);
-    }
-    if (now + to_ns(wait) > job.times.scheduled_ns + to_ns(http.sample)) {
-      return fmt::format("; the time of {} s for one request is over", http.sample.count() / 1000);
-    }
-    return "";
   }
 
   bool another_is_up(const Endpoint& endpoint) const {

@@ -1,6 +1,7 @@
 // A request on its way through the client. Private to client.cc.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "engine/generators/http/connection.h"
 #include "engine/generators/http/dialogue.h"
 #include "engine/generators/http/endpoint.h"
+#include "engine/generators/http/fault.h"
 #include "engine/generators/http/reply.h"
 #include "engine/session.h"
 
@@ -32,6 +34,11 @@ struct Job {
   bool cancelled = false;
   Running* running = nullptr;
 };
+
+/// Why a request is not tried again after a fault, as the end of its message; "" when it is.
+/// `again`: trying again is wanted at all; `elsewhere`: another server is up; `wait`: until then.
+std::string why_not_again(const HttpOptions& http, const Job& job, const Fault& fault, bool again,
+                          bool elsewhere, std::chrono::milliseconds wait, std::int64_t now_ns);
 
 /// An exchange under way, as the clock sees it.
 struct Running {

@@ -13,11 +13,13 @@ constexpr std::int64_t kMostAtOnce = 250'000;  // ns of calls before the sockets
 }  // namespace
 
 void TimedCalls::add(std::int64_t at_ns, std::function<void()> call) {
+  if (closed_) return;
   const auto place = calls_.emplace(at_ns, std::move(call));
   if (!running_ && place == calls_.begin()) arm();
 }
 
-void TimedCalls::clear() {
+void TimedCalls::close() {
+  closed_ = true;
   calls_.clear();
   timer_.cancel();
 }

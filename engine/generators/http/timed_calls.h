@@ -16,8 +16,8 @@ class TimedCalls {
 
   /// At `at_ns` of the monotonic clock, or as soon after as the thread is free; never from here.
   void add(std::int64_t at_ns, std::function<void()> call);
-  /// Drops what is not due yet, so that the thread can end.
-  void clear();
+  /// Drops what is not due yet, and what is added from now on, so that the thread can end.
+  void close();
 
  private:
   void arm();
@@ -26,6 +26,7 @@ class TimedCalls {
   boost::asio::steady_timer timer_;
   std::multimap<std::int64_t, std::function<void()>> calls_;
   bool running_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace assay::engine

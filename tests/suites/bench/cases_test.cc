@@ -228,8 +228,8 @@ TEST(Workload, LengthsAreReadAndDrawn) {
   }
 }
 
-// Three starts of two repetitions, each start slower than the one before: the interval is that of the
-// three means, whatever their repetitions agree on.
+// Three starts of two repetitions, each start slower than the one before: the interval is that of
+// the three means, whatever their repetitions agree on.
 TEST_F(Cases, IntervalsCountStarts) {
   open({});
   std::vector<std::int64_t> seen;

@@ -63,9 +63,8 @@ TEST(Arrivals, ConstantGapsDoNotAddUpErrors) {
 
 /// An open loop whose schedule the calling thread keeps, or the session.
 class OpenLoad : public testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(Load, OpenLoad, testing::Bool(), [](const auto& one) {
-  return one.param ? "BySession" : "ByCaller";
-});
+INSTANTIATE_TEST_SUITE_P(Load, OpenLoad, testing::Bool(),
+                         [](const auto& one) { return one.param ? "BySession" : "ByCaller"; });
 
 TEST(Load, ClosedLoopKeepsEverySlotBusy) {
   VirtualTime time;

@@ -58,8 +58,8 @@ TEST(Stream, EveryTokenOfAThousandStreamsIsSeenAfterItWasWritten) {
   }
 }
 
-// Over HTTP the session's thread keeps the schedule: nothing is sent before it is due, in order, and
-// every request has its answer.
+// Over HTTP the session's thread keeps the schedule: nothing is sent before it is due, in order,
+// and every request has its answer.
 TEST(Stream, AnOpenLoopOverHttpSendsNothingBeforeItIsDue) {
   test::StreamServer server({.first_ms = 2, .first_spread = 10, .gap_ms = 5, .gap_spread = 5});
   server.start();
