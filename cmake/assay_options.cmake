@@ -13,7 +13,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # -g1 keeps line tables for stack traces at a quarter of the object size of -g.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
-set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -D_GLIBCXX_ASSERTIONS")
+set(ASSAY_DEBUG_OPTIMISATION "-O1" CACHE STRING "Optimisation of debug builds")
+set(CMAKE_CXX_FLAGS_DEBUG "${ASSAY_DEBUG_OPTIMISATION} -g1 -D_GLIBCXX_ASSERTIONS")
 
 find_program(ASSAY_CCACHE ccache)
 if(ASSAY_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -31,7 +32,10 @@ target_compile_options(assay_flags INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>>
   # Products and sums must not be fused behind our back: results are defined bit by bit.
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+# How many times longer a test may take than in a release: limits of time are times this.
+set(ASSAY_SLOWDOWN 1)
 if(ASSAY_SANITIZE)
+  set(ASSAY_SLOWDOWN 10)
   # With sanitizers GCC 12 takes members of the standard library for uninitialised variables.
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${ASSAY_SANITIZE}>

@@ -27,6 +27,21 @@ function(assay_coroutines)
   endif()
 endfunction()
 
+# assay_scale_timeouts(): at the end of a folder, gives its tests the time that sanitized programs need.
+function(assay_scale_timeouts)
+  if(ASSAY_SLOWDOWN EQUAL 1)
+    return()
+  endif()
+  get_property(names DIRECTORY PROPERTY TESTS)
+  foreach(name ${names})
+    get_test_property(${name} TIMEOUT seconds)
+    if(seconds)
+      math(EXPR seconds "${seconds} * ${ASSAY_SLOWDOWN}")
+      set_tests_properties(${name} PROPERTIES TIMEOUT ${seconds})
+    endif()
+  endforeach()
+endfunction()
+
 # assay_test(name SOURCES .. DEPENDS .. LABELS ..): one GoogleTest program; ctest sees each test case.
 # Tests read ASSAY_SHARED (folder with the real data sets, models and vectors; skipped when missing).
 function(assay_test name)
@@ -37,6 +52,7 @@ function(assay_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * ${ASSAY_SLOWDOWN}")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} assay::test_support GTest::gtest GTest::gmock
     assay::test_main assay_flags)

@@ -82,8 +82,8 @@ void limit(int resource, unsigned long value) {
   if (setrlimit(kind, &both) != 0) give_up(kReport, fmt::format("resource limit {}", resource));
 }
 
+/// All but that on memory.
 void set_limits(const ConfinePlan& plan) {
-  limit(RLIMIT_AS, plan.memory_bytes);
   limit(RLIMIT_CPU, plan.cpu_seconds);
   limit(RLIMIT_FSIZE, kFileBytes);
   limit(RLIMIT_NOFILE, kDescriptors);
@@ -130,9 +130,14 @@ void restrict_files(const ConfinePlan& plan) {
   // One arena: with one each, of 64 MiB of address space, 14 threads would fill the limit.
   const char* const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8",       home.c_str(),
                                      "PYTHONHASHSEED=0",   "MALLOC_ARENA_MAX=1", nullptr};
+  std::vector<sock_filter> filter;
   if (plan.level != SandboxLevel::kUnsafe) {
     restrict_files(plan);
-    const std::vector<sock_filter> filter = make_filter(plan.level, getpid());
+    filter = make_filter(plan.level, getpid());
+  }
+  // From here on nothing is allocated: a sanitizer's own memory would be beyond the limit.
+  limit(RLIMIT_AS, plan.memory_bytes);
+  if (plan.level != SandboxLevel::kUnsafe) {
     const int listener = install_filter(filter);
     if (listener < 0) give_up(kReport, "system-call filter");
     if (write(sync, &listener, sizeof listener) != sizeof listener) _exit(126);
