@@ -91,7 +91,7 @@ void GemmRunner::run(CudaStream stream, const DeviceGemmArgs& args) {
 void GemmRunner::run_own(CudaStream stream, const DeviceGemmArgs& args) {
   const bool hopper = kind_ != GemmKind::kMma && device_.capability == 90;
   if (hopper && is_plain_product(args.w, args.a_is_e4m3)) {
-    return gemm_wgmma_cuda(stream, args, maps_);
+    return gemm_wgmma_cuda(stream, args, maps_, {.multiprocessors = device_.multiprocessors});
   }
   gemm_mma_cuda(stream, args);
 }

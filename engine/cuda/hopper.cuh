@@ -4,7 +4,7 @@
 
 #include "engine/cuda/device.cuh"
 #include "engine/cuda/runtime.h"
-#include "engine/cuda/wgmma.cuh"
+#include "engine/cuda/wgmma_wide.cuh"
 
 #if defined(__CUDACC__)
 

@@ -53,6 +53,9 @@ bool pairs_of_blocks();
 /// Blocks of a cluster fold the shards of a product of few tokens, unless ASSAY_CUDA_FOLD=0. Speed
 /// alone depends on it.
 bool folding_clusters();
+/// Products may take tiles of 192 tokens in place of 128, unless ASSAY_CUDA_WIDE=0. Speed alone
+/// depends on it.
+bool wide_tiles();
 /// A step is enqueued while the one before it runs (Executor::runs_ahead), unless
 /// ASSAY_CUDA_AHEAD=0. Speed alone depends on it.
 bool steps_ahead();
@@ -187,7 +190,7 @@ class Graph {
 };
 
 /// False where graphs cannot be recorded: in the host emulation, and while kernels are timed or
-/// waited for one by one.
+/// waited for one by one; and with ASSAY_CUDA_GRAPHS=0.
 bool graphs_work();
 
 /// How the tensor memory accelerator reads a matrix: 128 bytes by `box_rows` rows at a time, in the

@@ -75,6 +75,11 @@ bool folding_clusters() {
   static const bool kOn = !is("ASSAY_CUDA_FOLD", "0");
   return kOn;
 }
+bool wide_tiles() {
+  static const bool kOn = !is("ASSAY_CUDA_WIDE", "0");
+  return kOn;
+}
+
 bool steps_ahead() {
   static const bool kOn = !is("ASSAY_CUDA_AHEAD", "0");
   return kOn;
@@ -216,7 +221,7 @@ Graph Graph::end(CudaStream stream) {
   return out;
 }
 void Graph::replay(CudaStream stream) const { check(cudaGraphLaunch(graph_, stream), "a graph"); }
-bool graphs_work() { return !tracing() && !synchronous(); }
+bool graphs_work() { return !tracing() && !synchronous() && !is("ASSAY_CUDA_GRAPHS", "0"); }
 
 TensorMap make_tensor_map(const void* base, std::int64_t rows, std::int64_t row_bytes,
                           std::int64_t box_rows) {

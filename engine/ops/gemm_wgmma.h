@@ -29,6 +29,8 @@ class TensorMaps {
 struct WgmmaOptions {
   bool pairs = pairs_of_blocks();  // neighbouring blocks share what they read
   bool fold = folding_clusters();  // with few tokens a cluster folds the shards of a tile
+  bool wide = wide_tiles();        // tiles of 192 tokens where they are the better ones
+  int multiprocessors = 132;       // of the device
 };
 
 /// E4M3 weights take E4M3 activations here, BF16 weights BF16 ones.

@@ -39,6 +39,7 @@ void after_launch(CudaStream /*stream*/) {}
 bool early_starts() { return false; }
 bool pairs_of_blocks() { return true; }
 bool folding_clusters() { return true; }
+bool wide_tiles() { return true; }
 bool steps_ahead() { return true; }
 
 bool tracing() { return false; }

@@ -2,7 +2,7 @@
 // JSON object a line. Not a Google Benchmark program: a run takes minutes of a borrowed device, so
 // each figure is asked for by name and measured once.
 //
-// usage: gpu_bench load MODEL INPUT OUTPUT REQUESTS    random tokens, all requests at once
+// usage: gpu_bench load MODEL INPUT OUTPUT REQUESTS [fast]   random tokens, all requests at once
 //        gpu_bench gemm ROWS SHARDS SHARD_INPUTS TOKENS KIND TYPE     TYPE: fp8 or bf16
 #include <fmt/format.h>
 
@@ -48,6 +48,7 @@ struct Load {
   std::int64_t input = 0;
   std::int64_t output = 0;
   std::int64_t requests = 0;
+  bool fast = false;
 };
 
 void bench_load(const Load& load) {
@@ -56,6 +57,7 @@ void bench_load(const Load& load) {
                                          .device = "cuda",
                                          .precision = "fp8",
                                          .kv = "fp8",
+                                         .fast = load.fast,
                                          .max_batch = load.requests,
                                          .max_context = load.input + load.output,
                                          .prefix_cache = false});
@@ -204,8 +206,9 @@ void bench_gemm(const Product& p) {
 
 int main_with(const std::vector<std::string>& words) {
   const auto number = [&](std::size_t i) { return std::stoll(words.at(i)); };
-  if (words.size() == 6 && words[1] == "load") {
-    bench_load({words[2], number(3), number(4), number(5)});
+  const bool fast = words.size() == 7 && words[6] == "fast";
+  if ((words.size() == 6 || fast) && words[1] == "load") {
+    bench_load({words[2], number(3), number(4), number(5), fast});
     return 0;
   }
   if (words.size() == 8 && words[1] == "gemm") {
@@ -215,7 +218,7 @@ int main_with(const std::vector<std::string>& words) {
     return 0;
   }
   fmt::print(stderr,
-             "usage: gpu_bench load MODEL INPUT OUTPUT REQUESTS\n"
+             "usage: gpu_bench load MODEL INPUT OUTPUT REQUESTS [fast]\n"
              "       gpu_bench gemm ROWS SHARDS SHARD_INPUTS TOKENS KIND TYPE\n");
   return 2;
 }

@@ -71,7 +71,7 @@ TEST_P(MatmulCuda, WgmmaStaysWithinItsToleranceAndDoesNotDependOnTokensOrParts) 
   const Problem problem(shape);
   TensorMaps maps;
   const auto wgmma = [&](const DeviceGemmArgs& args) {
-    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = false, .fold = false});
+    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = false, .fold = false, .wide = false});
   };
   const FlushSubnormals flush;
   const auto out = problem.run(wgmma, GemmOut::kFloat, 1);
@@ -104,7 +104,7 @@ void expect_bits_of_single_blocks(const Shape& shape, const WgmmaOptions& option
       gemm_wgmma_cuda(nullptr, args, maps, chosen);
     };
   };
-  const auto alone = with({.pairs = false, .fold = false});
+  const auto alone = with({.pairs = false, .fold = false, .wide = false});
   const FlushSubnormals flush;
   EXPECT_EQ(problem.run(with(options), GemmOut::kFloat, 1), problem.run(alone, GemmOut::kFloat, 1));
   const auto sums = problem.run(alone, GemmOut::kParts, 1);
@@ -117,13 +117,13 @@ void expect_bits_of_single_blocks(const Shape& shape, const WgmmaOptions& option
 TEST_P(MatmulCuda, PairsOfBlocksGiveTheSameBits) {
   if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
   if (GetParam().shards == 1 && GetParam().tokens <= 64) return;  // no block has a neighbour
-  expect_bits_of_single_blocks(GetParam(), {.pairs = true, .fold = false});
+  expect_bits_of_single_blocks(GetParam(), {.pairs = true, .fold = false, .wide = false});
 }
 
 TEST_P(MatmulCuda, ClustersFoldToTheSameBits) {
   if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
   if (GetParam().shards == 1 || GetParam().tokens > 64) return;  // nothing is folded
-  expect_bits_of_single_blocks(GetParam(), {.pairs = false, .fold = true});
+  expect_bits_of_single_blocks(GetParam(), {.pairs = false, .fold = true, .wide = false});
 }
 
 // More tiles of tokens than run together, the last strip narrower; an odd tile of outputs.
@@ -132,11 +132,38 @@ TEST(MatmulCudaStrips, PairsOfBlocksReachEveryTile) {
   const Problem problem({false, false, 260, 1, 40, 1700});
   TensorMaps maps;
   const auto wgmma = [&](const DeviceGemmArgs& args) {
-    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = true, .fold = false});
+    gemm_wgmma_cuda(nullptr, args, maps, {.pairs = true, .fold = false, .wide = false});
   };
   const auto mma = [](const DeviceGemmArgs& args) { gemm_mma_cuda(nullptr, args); };
   const FlushSubnormals flush;
   EXPECT_EQ(problem.run(wgmma, GemmOut::kFloat, 1), problem.run(mma, GemmOut::kFloat, 1));
+}
+
+/// Tiles of 192 tokens, the last one partly empty, alone and in pairs with an odd tile of outputs:
+/// the bits of tiles of 128, and of each token alone.
+TEST(MatmulCudaWide, WideTilesGiveTheSameBits) {
+  if (use_device(0).capability != 90) GTEST_SKIP() << "needs compute capability 9.0";
+  const FlushSubnormals flush;
+  for (const bool e4m3 : {true, false}) {
+    for (const int tokens : {192, 260}) {
+      const Problem problem({e4m3, e4m3, 260, 1, 140, tokens});
+      const auto with = [&](const WgmmaOptions& options, int some) {
+        TensorMaps maps;
+        return problem.run(
+            [&](const DeviceGemmArgs& args) { gemm_wgmma_cuda(nullptr, args, maps, options); },
+            GemmOut::kFloat, 1, some);
+      };
+      const WgmmaOptions narrow{.pairs = false, .fold = false, .wide = false};
+      const auto expected = with(narrow, tokens);
+      for (const bool pairs : {false, true}) {
+        // Three tiles of outputs on as many multiprocessors: wide ones take fewer rounds.
+        const WgmmaOptions wide{.pairs = pairs, .fold = false, .wide = true, .multiprocessors = 3};
+        EXPECT_EQ(with(wide, tokens), expected) << e4m3 << tokens << pairs;
+      }
+      const auto one = with(narrow, 1);
+      for (std::size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], expected[i]) << i;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MatmulCuda, testing::ValuesIn(kShapes));

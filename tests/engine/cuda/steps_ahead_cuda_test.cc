@@ -62,7 +62,7 @@ Answers on_cuda(const ModelConfig& config, const std::vector<Ask>& all, const Sh
   const test::LoudWeights source;
   const auto executor = executor_of(config, source, shape);
   EXPECT_EQ(executor->runs_ahead(), shape.ahead);
-  const Late late;
+  [[maybe_unused]] const Late late;
   return test::answer(*executor, kPages, all, shape.batch, shape.prefix);
 }
 
@@ -117,7 +117,7 @@ TEST(StepsAheadCuda, WhatWasForgottenDisturbsNothing) {
   const Answers expected = on_cuda(config, all, {.ahead = false});
   const test::LoudWeights source;
   const auto executor = executor_of(config, source, {});
-  const Late late;
+  [[maybe_unused]] const Late late;
   const std::vector<std::int32_t> pages = {3, 4};
   const SamplingParams greedy;
   Batch batch;
