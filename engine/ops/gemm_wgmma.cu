@@ -35,9 +35,9 @@ constexpr int kStripTiles = 12;
 template <bool kE4m3, int kGroups, int kTokens, int kStages, int kLeaves>
 struct Tile {
   static constexpr int kRows = kGroups * kGroupRows;
-  /// Folding shards takes more registers than a block's share: the producer becomes a whole
-  /// warpgroup, which hands over what it does not need.
-  static constexpr bool kMovesRegisters = kLeaves > 1;
+  /// Folding shards and wide tiles take more registers than a block's share: the producer becomes a
+  /// whole warpgroup, which hands over what it does not need.
+  static constexpr bool kMovesRegisters = kLeaves > 1 || kTokens > 128;
   static constexpr int kThreads = kGroups * kGroupThreads + (kMovesRegisters ? kGroupThreads : 32);
   static constexpr int kWeightBytes = kRows * kRowBytes;
   static constexpr int kStageBytes = kWeightBytes + kTokens * kRowBytes;
