@@ -5,6 +5,9 @@
 //        load_accuracy rate PER_SECOND SECONDS TOKENS
 //        load_accuracy generator PER_SECOND SECONDS   the generator alone: a session that answers
 //                                                     in this process, without HTTP
+//        load_accuracy bare PER_SECOND SECONDS        the system calls of `rate` with one token,
+//        and
+//                                                     nothing else: what the kernel costs
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +28,7 @@
 #include "base/order_statistics.h"
 #include "suites/bench/load.h"
 #include "suites/bench/target.h"
+#include "tests/bench/suites/bare_calls.h"
 #include "tests/support/instant_session.h"
 #include "tests/support/stream_server.h"
 
@@ -252,6 +256,22 @@ int measure_generator(double rate, double seconds) {
   return 0;
 }
 
+int measure_bare(double rate, double seconds) {
+  ServerProcess server({});
+  const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
+  const double before = own_cpu_seconds();
+  const std::int64_t start = monotonic_ns();
+  const std::int64_t requests = send_bare(port, rate, seconds);
+  const double cpu = own_cpu_seconds() - before;
+  const double took = static_cast<double>(monotonic_ns() - start) / 1e9;
+  (void)server.stop();
+  fmt::print(
+      "{{\"requests\": {}, \"seconds\": {:.2f}, \"cores\": {:.4f}, "
+      "\"cpu_us_per_request\": {:.1f}}}\n",
+      requests, took, cpu / took, 1e6 * cpu / static_cast<double>(requests));
+  return 0;
+}
+
 int main_with(const std::vector<std::string>& words) {
   const auto number = [&](std::size_t i) { return std::stod(words.at(i)); };
   const std::string mode = words.size() > 1 ? words[1] : "";
@@ -267,10 +287,12 @@ int main_with(const std::vector<std::string>& words) {
                    std::stoll(words[4]));
   }
   if (mode == "generator" && words.size() == 4) return measure_generator(number(2), number(3));
+  if (mode == "bare" && words.size() == 4) return measure_bare(number(2), number(3));
   fmt::print(stderr,
              "usage: load_accuracy streams COUNT TOKENS\n"
              "       load_accuracy rate PER_SECOND SECONDS TOKENS\n"
-             "       load_accuracy generator PER_SECOND SECONDS\n");
+             "       load_accuracy generator PER_SECOND SECONDS\n"
+             "       load_accuracy bare PER_SECOND SECONDS\n");
   return 2;
 }
 
