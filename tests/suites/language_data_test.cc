@@ -163,8 +163,9 @@ TEST_F(LanguageDataTest, ProfilesWithoutTheirTablesAreAnError) {
   fs::remove(at("package/utils/messages.properties"));
   for (const auto& [folder, file] : {std::pair("packed", "packed/langdetect_tables.json"),
                                      std::pair("package", "package/utils/messages.properties")}) {
+    const fs::path named = at(folder);
     const std::string error =
-        test::error_message([&] { (void)load_language_data({.named = at(folder), .others = {}}); });
+        test::error_message([&] { (void)load_language_data({.named = named, .others = {}}); });
     EXPECT_TRUE(error.starts_with(at(file).string())) << error;
   }
 }
@@ -218,18 +219,21 @@ TEST_F(LanguageDataTest, PublishedIfevalVerdictsAreReproducedFromFiles) {
   for (const Json& row : test::read_jsonl(input)) {
     ids[row.at("prompt").as_string()] = fmt::format("ifeval/{}", row.at("key").as_int());
   }
-  std::map<std::string, std::pair<Json, Json>> published;
+  struct Followed {
+    Json strict, loose;
+  };
+  std::map<std::string, Followed> published;
   std::string lines;
   for (const Json& row : test::read_jsonl(strict_path)) {
     const std::string& id = ids.at(row.at("prompt").as_string());
-    published[id].first = row.at("follow_instruction_list");
+    published[id].strict = row.at("follow_instruction_list");
     Json line;
     line.set("id", id);
     line.set("response", row.at("response"));
     lines += line.dump() + "\n";
   }
   for (const Json& row : test::read_jsonl(loose_path)) {
-    published.at(ids.at(row.at("prompt").as_string())).second = row.at("follow_instruction_list");
+    published.at(ids.at(row.at("prompt").as_string())).loose = row.at("follow_instruction_list");
   }
   const auto language = load_language_data({.named = shared, .others = {}});
   const ScoredFile scored = score_file({.task = "ifeval",

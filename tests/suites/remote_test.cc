@@ -145,10 +145,11 @@ TEST_F(Remote, EverySampleIsAnsweredOnceOrStoredAsFailedAndAResumeDoesTheRest) {
 }
 
 TEST_F(Remote, AServerThatIsLostEndsTheRunAndTheSameCommandGoesOn) {
+  constexpr int kAnswers = 15;
   std::atomic<int> number{0};
   std::atomic<bool> die{false};
   auto server = std::make_unique<ScriptedServer>(handler([&](ScriptedExchange& exchange, int) {
-    if (++number <= 15) return false;
+    if (++number <= kAnswers) return false;
     die = true;
     exchange.hang();
     return true;
@@ -157,6 +158,10 @@ TEST_F(Remote, AServerThatIsLostEndsTheRunAndTheSameCommandGoesOn) {
   const std::string url = server->url();
   std::thread killer([&] {
     while (!die) std::this_thread::sleep_for(milliseconds{1});
+    // What is still on its way is lost with the server, and rightly asked again.
+    for (int tries = 0; tries < 3000 && stored().size() < kAnswers; ++tries) {
+      std::this_thread::sleep_for(milliseconds{10});
+    }
     server->die();
   });
   const std::string message = test::error_message(

@@ -114,7 +114,7 @@ Replay replay(std::uint64_t seed) {
 TEST(RunnerFaults, OneSeedReplaysAWholeRunAndFaultsLeaveNoTrace) {
   std::string result;
   int attempts = 0;
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
     const Replay first = replay(seed);
     const Replay second = replay(seed);
     EXPECT_EQ(first.trace, second.trace) << "seed " << seed;
