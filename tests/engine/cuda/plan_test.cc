@@ -177,7 +177,7 @@ TEST(GemmKinds, WgmmaNeedsHopper) {
   EXPECT_EQ(default_gemm_kind(ada), GemmKind::kMma);
   EXPECT_NE(test::error_message([&] { const GemmRunner r(GemmKind::kWgmma, ada); }).find("9.0"),
             std::string::npos);
-  EXPECT_NE(test::error_message([] { find_gemm_kind("fast"); }).find("wgmma"), std::string::npos);
+  EXPECT_NE(test::error_message([] { find_gemm_kind("quick"); }).find("wgmma"), std::string::npos);
 }
 
 TEST(Failures, KnownCodesSayWhatToDoInOneLine) {
