@@ -81,7 +81,8 @@ std::map<pid_t, pid_t> parents() {
     const std::string line = contents(entry.path() / "stat");
     const std::size_t name_end = line.rfind(')');
     if (name_end == std::string::npos) continue;
-    const std::vector<std::string_view> words = split(line.substr(name_end + 2), ' ');
+    const std::vector<std::string_view> words =
+        split(std::string_view(line).substr(name_end + 2), ' ');
     out[static_cast<pid_t>(*pid)] = static_cast<pid_t>(parse_int(words[1]).value_or(0));
   }
   return out;
