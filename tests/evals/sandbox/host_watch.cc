@@ -244,8 +244,20 @@ void HostWatch::begin() {
   for (const auto& [pid, parent] : parents()) {
     if (parent == getpid() && pid != victim_) spawner_ = pid;
   }
+  if (spawner_ < 0) throw_environment("the process that starts sandboxes was not found");
   names_["SPAWNER"] = std::to_string(spawner_);
+  wait_for_spawner();
   before_ = look();
+}
+
+std::size_t HostWatch::spawner_descriptors() const {
+  return count_entries(fmt::format("/proc/{}/fd", spawner_));
+}
+
+/// It closes a caller's socket just after it has answered.
+void HostWatch::wait_for_spawner() const {
+  constexpr std::size_t kIdle = 4;  // the standard streams and the socket that callers come by
+  for (int tries = 0; tries < 500 && spawner_descriptors() != kIdle; ++tries) usleep(10'000);
 }
 
 HostWatch::State HostWatch::look() const {
@@ -283,8 +295,7 @@ HostWatch::State HostWatch::look() const {
                     std::to_string(getpriority(PRIO_PROCESS, static_cast<id_t>(victim_)));
   state["processes"] = descendants(getpid());
   state["spawner"] = status_lines(spawner_, {"Threads", "TracerPid"});
-  state["descriptors of the spawner"] =
-      std::to_string(count_entries(fmt::format("/proc/{}/fd", spawner_)));
+  state["descriptors of the spawner"] = std::to_string(spawner_descriptors());
   state["mounts"] = contents("/proc/self/mountinfo");
   state["keys"] = contents("/proc/keys").find(kMark) == std::string::npos ? "none" : "some";
   utsname machine{};
@@ -300,6 +311,7 @@ HostWatch::State HostWatch::look() const {
 std::vector<std::string> HostWatch::changes(const std::string& what) const {
   std::vector<std::string> out;
   if (what.find(secret_) != std::string::npos) out.emplace_back("a secret came out");
+  wait_for_spawner();
   const State now = look();
   for (const auto& [fact, value] : now) {
     const std::string& before = before_.at(fact);

@@ -44,6 +44,8 @@ class HostWatch {
   void make_objects();
   void make_victim(uid_t uid);
   [[nodiscard]] State look() const;
+  [[nodiscard]] std::size_t spawner_descriptors() const;
+  void wait_for_spawner() const;
 
   std::filesystem::path folder_;
   std::string secret_;

@@ -22,6 +22,13 @@
 namespace assay::evals {
 namespace {
 
+// The address sanitizer holds back what is freed, so that a later use is seen.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kKeepsFreed = true;
+#else
+constexpr bool kKeepsFreed = false;
+#endif
+
 struct World {  // made by main, before the spawner and before root is given up
   std::vector<HostileCase> cases;
   std::unique_ptr<HostWatch> watch;
@@ -93,7 +100,7 @@ TEST(HostilePrograms, AreHeldBetweenNeighbours) {
     if (chosen(hostile)) run_case(*sandbox, hostile, hostile.outcomes);
   }
   // What the programs wrote, 20 MB and more, has not stayed in the spawner.
-  EXPECT_LT(world().watch->spawner_bytes(), std::size_t{32} << 20);
+  if (!kKeepsFreed) EXPECT_LT(world().watch->spawner_bytes(), std::size_t{32} << 20);
 }
 
 // Landlock, filter and limits alone: the host is as it was here too. What a program sees more of is
@@ -140,7 +147,9 @@ TEST(HostilePrograms, AThousandSamplesLeaveNothing) {
   world().watch->begin();
   const std::size_t before = world().watch->spawner_bytes();
   EXPECT_EQ(run_many(999), 666);
-  EXPECT_LE(world().watch->spawner_bytes(), before + (std::size_t{256} << 10));
+  if (!kKeepsFreed) {
+    EXPECT_LE(world().watch->spawner_bytes(), before + (std::size_t{256} << 10));
+  }
   EXPECT_THAT(world().watch->changes(""), testing::IsEmpty());
 }
 
