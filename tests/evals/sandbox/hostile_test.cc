@@ -100,7 +100,9 @@ TEST(HostilePrograms, AreHeldBetweenNeighbours) {
     if (chosen(hostile)) run_case(*sandbox, hostile, hostile.outcomes);
   }
   // What the programs wrote, 20 MB and more, has not stayed in the spawner.
-  if (!kKeepsFreed) EXPECT_LT(world().watch->spawner_bytes(), std::size_t{32} << 20);
+  if (!kKeepsFreed) {
+    EXPECT_LT(world().watch->spawner_bytes(), std::size_t{32} << 20);
+  }
 }
 
 // Landlock, filter and limits alone: the host is as it was here too. What a program sees more of is
