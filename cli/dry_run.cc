@@ -117,8 +117,8 @@ void print_memory(const ModelPreview& model, std::int64_t tp) {
     if (!need) continue;
     std::string part = setting.precision + " " + bytes_text(static_cast<double>(need->weights));
     // Settings that differ in their cache have the same weights.
-    if (std::find(parts.begin(), parts.end(), part) == parts.end())
-      parts.push_back(std::move(part));
+    if (std::find(parts.begin(), parts.end(), part) != parts.end()) continue;
+    parts.push_back(std::move(part));
   }
   if (parts.empty()) return;
   fmt::print("  weights{}: {}\n", tp > 1 ? fmt::format(" on each of {} ranks", tp) : "",
@@ -148,6 +148,30 @@ void print_model(const ModelPreview& model, std::int64_t tp) {
   print_memory(model, tp);
 }
 
+void print_text(const suites::Suite& suite, const std::vector<ModelPreview>& models) {
+  for (const ModelPreview& model : models) print_model(model, suite.engine.tp);
+  if (suite.bench) fmt::print("then measurements of speed (docs/bench.md)\n");
+  if (suite.numerics) {
+    fmt::print("then a numeric comparison on up to {} tokens\n", suite.numerics->tokens);
+  }
+  fmt::print(
+      "\nshared: equal to the beginning of the prompt before, read once. answer: most tokens. "
+      "finds: smallest true change in points\nfound with 80 % power if {:.0f} % of the verdicts "
+      "change. Nothing was asked or stored.\n",
+      100 * kChanged);
+}
+
+Json suite_json(const suites::Suite& suite, const std::vector<ModelPreview>& models) {
+  Json out;
+  out.set("suite", suite.name);
+  Json::Array list;
+  for (const ModelPreview& model : models) list.push_back(model_json(model, suite.engine.tp));
+  out.set("models", Json(std::move(list)));
+  return out;
+}
+
+bool is_refused(const TaskPreview& task) { return !task.refused.empty(); }
+
 }  // namespace
 
 void print_dry_run(const suites::Suite& suite, const suites::PlanOptions& plan, bool json) {
@@ -155,32 +179,15 @@ void print_dry_run(const suites::Suite& suite, const suites::PlanOptions& plan, 
   for (const suites::SuiteTask& task : suite.tasks) tasks.push_back(suites::plan_task(task, plan));
   const std::vector<ModelPreview> models = suites::preview(suite, tasks);
   if (json) {
-    Json out;
-    out.set("suite", suite.name);
-    Json::Array list;
-    for (const ModelPreview& model : models) list.push_back(model_json(model, suite.engine.tp));
-    out.set("models", Json(std::move(list)));
-    fmt::print("{}\n", out.dump());
-    return;
+    fmt::print("{}\n", suite_json(suite, models).dump());
+  } else {
+    print_text(suite, models);
   }
   for (const ModelPreview& model : models) {
-    print_model(model, suite.engine.tp);
-    if (!model.tasks.empty() &&
-        std::all_of(model.tasks.begin(), model.tasks.end(),
-                    [](const auto& task) { return !task.refused.empty(); })) {
+    if (!model.tasks.empty() && std::all_of(model.tasks.begin(), model.tasks.end(), is_refused)) {
       throw_input("{}: cannot be asked any task of the suite", model.model.path);
     }
   }
-  if (suite.bench) fmt::print("then measurements of speed (docs/bench.md)\n");
-  if (suite.numerics) {
-    fmt::print("then a numeric comparison on up to {} tokens\n", suite.numerics->tokens);
-  }
-  fmt::print(
-      "\nshared: equal to the beginning of the prompt before, read once. answer: most tokens. "
-      "finds: "
-      "smallest true change in points\nfound with 80 % power if {:.0f} % of the verdicts change. "
-      "Nothing was asked or stored.\n",
-      100 * kChanged);
 }
 
 }  // namespace assay::cli

@@ -1,8 +1,6 @@
 // assay run --dry-run: what would be asked, how much memory it needs, what it could find.
 #pragma once
 
-#include <span>
-
 #include "suites/preview.h"
 
 namespace assay::cli {

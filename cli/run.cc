@@ -238,6 +238,7 @@ suites::RunnerOptions runner_options(const RunArguments& a, const suites::Suite&
     engine.processes = processes;
     return engine::make_session(engine);
   };
+  options.restarts = processes == nullptr;
   options.measure_numerics = engine::measure_numerics;
   return options;
 }

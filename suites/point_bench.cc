@@ -31,7 +31,7 @@ void bench_point(store::Store& store, const store::RunRecord& run,
                      .clock = &clock,
                      .roofline = served ? std::nullopt : roofline_of(run),
                      .seed = run.seed};
-  MeasureOptions options{.starts = served ? 1 : bench.starts, .reps = bench.reps};
+  MeasureOptions options{.starts = make ? bench.starts : 1, .reps = bench.reps};
   if (options.reps == 0) options.reps = options.starts > 1 ? kUsualRepsOfStart : kUsualReps;
   options.restart = [&] {
     target.session = nullptr;

@@ -14,8 +14,8 @@ namespace assay::suites {
 using SessionMaker = std::function<std::unique_ptr<engine::Session>()>;
 
 /// Measures and stores all cases of `bench`, with the machine's bounds before them, on `session`
-/// and, where several starts are wanted, on what `make` gives after it has ended. `served`: by a
-/// server, which is not started from here and whose work is not interference. Throws:
+/// and, where several starts are wanted, on what `make` gives after it has ended; without `make`
+/// after one start. `served`: by a server, whose work is not interference. Throws:
 /// Error(kInterrupted / kTerminated) after a signal, with nothing of it stored.
 void bench_point(store::Store& store, const store::RunRecord& run,
                  std::unique_ptr<engine::Session> session, const SessionMaker& make, bool served,

@@ -9,7 +9,6 @@
 #include "engine/prompt_encoder.h"
 #include "engine/shapes.h"
 #include "engine/tokenizer_load.h"
-#include "suites/translate.h"
 
 namespace assay::suites {
 namespace {
@@ -41,6 +40,12 @@ class TokenCount {
   std::vector<engine::TokenId> before_;
 };
 
+std::int64_t text_bytes(const engine::PromptInput& prompt) {
+  auto out = std::ssize(prompt.text) + std::ssize(prompt.assistant_prefix);
+  for (const engine::ChatMessage& message : prompt.messages) out += std::ssize(message.content);
+  return out;
+}
+
 TaskPreview preview_task(const PlannedTask& task, const engine::PromptEncoder* encoder,
                          std::int64_t context, std::uint64_t seed) {
   TaskPreview out{.label = task.label()};
@@ -52,8 +57,8 @@ TaskPreview preview_task(const PlannedTask& task, const engine::PromptEncoder* e
     const evals::Sample& sample = task.samples[i];
     clusters.insert(sample.cluster.empty() ? sample.id : sample.cluster);
     for (std::int64_t repeat = 0; repeat < task.options.repeats; ++repeat) {
-      out.prompt_bytes += std::ssize(prompt_text(make_prompt(task, i, repeat)));
       const engine::Request request = make_request(task, i, repeat, seed);
+      out.prompt_bytes += text_bytes(request.prompt);
       if (request.continuations.empty()) out.max_tokens = request.sampling.max_tokens;
       if (encoder == nullptr) continue;
       try {

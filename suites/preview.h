@@ -20,7 +20,7 @@ struct TaskPreview {
   std::int64_t items = 0;     // of this shard
   std::int64_t clusters = 0;  // independent ones among them
   std::int64_t responses = 0;
-  std::int64_t prompt_bytes = 0;  // of all responses' prompts as text
+  std::int64_t prompt_bytes = 0;  // text of all responses' prompts, without a template's own
   /// Tokens that an answer may take; nothing where given continuations are scored instead.
   std::optional<std::int64_t> max_tokens;
   std::string refused;  // why the model cannot be asked this task; "" when it can

@@ -120,9 +120,6 @@ class SuiteRun {
       return report;
     }
     const engine::EngineOptions engine = engine_options(suite_, point);
-    if (engine.processes != nullptr && suite_.bench && suite_.bench->starts > 1) {
-      throw_input("bench.starts {}: for models of one process", suite_.bench->starts);
-    }
     // Where nothing is asked, the model is opened once, for its speed alone.
     std::unique_ptr<engine::Generator> model;
     std::unique_ptr<engine::Session> session;
@@ -143,9 +140,10 @@ class SuiteRun {
     if (tasks_.empty()) writer.emplace(store_, run.row, run.machine);
     if (suite_.bench && store_.load_bench(run.row).empty()) {
       if (!session) session = speed_session(engine);
-      bench_point(
-          store_, run, std::move(session), [&] { return speed_session(engine); },
-          engine::is_served(engine.model), *suite_.bench);
+      const bool served = engine::is_served(engine.model);
+      SessionMaker again;
+      if (options_.restarts && !served) again = [&] { return speed_session(engine); };
+      bench_point(store_, run, std::move(session), again, served, *suite_.bench);
     }
     session.reset();
     add_numerics(run.row, engine);

@@ -41,6 +41,7 @@ struct RunnerOptions {
   std::function<std::unique_ptr<engine::Generator>(const engine::EngineOptions&)> make_generator;
   /// For the suite's measurements of speed; may be empty where it has none.
   std::function<std::unique_ptr<engine::Session>(const engine::EngineOptions&)> make_session;
+  bool restarts = true;  // whether it may be called again for several starts of one model
   /// Numeric comparison with the reference, for suites that ask for it; empty: none is made.
   std::function<engine::Numerics(const engine::EngineOptions&, const engine::NumericsOptions&)>
       measure_numerics;

@@ -16,7 +16,7 @@ namespace assay::suites {
 
 struct SuiteBench {
   using Load = std::variant<LatencyOptions, ThroughputOptions, ServeOptions>;
-  std::int64_t starts = kUsualStarts;  // of the model; a server is measured as it runs
+  std::int64_t starts = kUsualStarts;  // of the model, where it can be made anew
   std::int64_t reps = 0;               // of every case after each start; 0: as is usual
   double allowed_noise = 0.15;         // cores that other processes may use
   std::vector<Load> loads;

@@ -47,18 +47,7 @@ class CompareTest : public ::testing::Test {
   /// The same verdicts in several tasks.
   store::RunRecord add_tasks(const std::vector<store::RunTaskRecord>& tasks,
                              const std::string& verdicts) {
-    const store::RunRecord run = store_.load_run(store_.create_run(test::example_run(), tasks));
-    store::RunWriter writer(store_, run.row, run.machine);
-    for (const store::RunTaskRecord& task : store_.load_tasks(run.row)) {
-      std::vector<store::SampleRecord> samples;
-      for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        samples.push_back(
-            test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1', task.name));
-      }
-      writer.add(task.row, samples);
-    }
-    writer.finish(store::RunStatus::kDone);
-    return store_.load_run(run.name);
+    return test::add_run_of_tasks(store_, "bf16", tasks, verdicts);
   }
 
   test::TemporaryFolder folder_;

@@ -65,23 +65,8 @@ TEST_F(PageDataTest, DifferencesAreThoseOfTheComparison) {
 TEST_F(PageDataTest, TheMeanOfTasksIsThatOfTheComparisonAndDecidesTheVerdict) {
   const std::vector<store::RunTaskRecord> tasks = {test::example_task("gsm8k", 40),
                                                    test::example_task("mmlu", 40)};
-  const auto add = [&](const std::string& setting, const std::string& verdicts) {
-    const store::RunRecord run =
-        store_.load_run(store_.create_run(test::example_run(setting), tasks));
-    store::RunWriter writer(store_, run.row, run.machine);
-    for (const store::RunTaskRecord& task : store_.load_tasks(run.row)) {
-      std::vector<store::SampleRecord> samples;
-      for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        samples.push_back(
-            test::example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1', task.name));
-      }
-      writer.add(task.row, samples);
-    }
-    writer.finish(store::RunStatus::kDone);
-    return store_.load_run(run.name);
-  };
-  const store::RunRecord base = add("bf16", std::string(40, '1'));
-  const store::RunRecord head = add("fp8", "00000" + std::string(35, '1'));
+  const auto base = test::add_run_of_tasks(store_, "bf16", tasks, std::string(40, '1'));
+  const auto head = test::add_run_of_tasks(store_, "fp8", tasks, "00000" + std::string(35, '1'));
   const Page page = load_page(store_, {.runs = {base.name, head.name}});
   const MetricComparison mean = *compare_runs(store_, base, head).mean;
   EXPECT_FALSE(page.runs[0].mean_change);

@@ -75,4 +75,22 @@ inline store::SampleRecord example_sample(std::int64_t position, bool correct,
   return sample;
 }
 
+/// A finished run with the same verdicts in several tasks; '1' is a correct item, else a wrong one.
+inline store::RunRecord add_run_of_tasks(store::Store& store, const std::string& setting,
+                                         const std::vector<store::RunTaskRecord>& tasks,
+                                         const std::string& verdicts) {
+  const store::RunRecord run = store.load_run(store.create_run(example_run(setting), tasks));
+  store::RunWriter writer(store, run.row, run.machine);
+  for (const store::RunTaskRecord& task : store.load_tasks(run.row)) {
+    std::vector<store::SampleRecord> samples;
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+      samples.push_back(
+          example_sample(static_cast<std::int64_t>(i), verdicts[i] == '1', task.name));
+    }
+    writer.add(task.row, samples);
+  }
+  writer.finish(store::RunStatus::kDone);
+  return store.load_run(run.name);
+}
+
 }  // namespace assay::test

@@ -5,8 +5,7 @@
 //        load_accuracy rate PER_SECOND SECONDS TOKENS
 //        load_accuracy generator PER_SECOND SECONDS   the generator alone: a session that answers
 //                                                     in this process, without HTTP
-//        load_accuracy bare PER_SECOND SECONDS        the system calls of `rate` with one token,
-//        and
+//        load_accuracy bare PER_SECOND SECONDS        the system calls of `rate` with one token and
 //                                                     nothing else: what the kernel costs
 #include <fmt/format.h>
 #include <sys/prctl.h>

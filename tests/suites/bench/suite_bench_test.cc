@@ -100,6 +100,13 @@ TEST(SuiteBench, ASuiteOfSpeedAloneMakesFinishedRuns) {
   }
   EXPECT_NE(run_suite(suite, store, options)[0].run, reports[0].run);
   EXPECT_EQ(store.list_runs().size(), 4);
+
+  // What several processes hold is not made anew.
+  opened = 0;
+  options.restarts = false;
+  const auto once = run_suite(suite, store, options);
+  EXPECT_EQ(opened, 2);
+  EXPECT_EQ(store.load_bench(store.load_run(once[0].run).row).at(0).reps.size(), 2);
   std::filesystem::remove_all(folder);
 }
 
