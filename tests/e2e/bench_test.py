@@ -18,7 +18,11 @@ ANY_NOISE = ["--allowed-noise", "1000", "--quiet"]
 
 
 def assay(*words, expected=0):
-    done = subprocess.run([ASSAY, *map(str, words)], capture_output=True, text=True, timeout=300)
+    # Time that a hypervisor took makes repetitions invalid, whatever noise is allowed: measured again.
+    for _ in range(5):
+        done = subprocess.run([ASSAY, *map(str, words)], capture_output=True, text=True, timeout=300)
+        if "the hypervisor took" not in done.stderr:
+            break
     assert done.returncode == expected, f"{words}: exit code {done.returncode}, wanted {expected}\n{done.stderr[-2000:]}"
     return done.stdout
 
