@@ -44,6 +44,11 @@ void append_number(std::string& out, double value) {
   out.append(buffer, end);
 }
 
+void append_int(std::string& out, std::int64_t value) {
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
 struct WriteStyle {
   bool pretty = false;
   bool sorted = false;
@@ -114,8 +119,7 @@ void write(const Json& json, std::string& out, const WriteStyle& style, int dept
   } else if (json.is_bool()) {
     out += json.as_bool() ? "true" : "false";
   } else if (json.is_int()) {
-    char digits[24];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, json.as_int()).ptr);
+    append_int(out, json.as_int());
   } else if (json.is_number()) {
     append_number(out, json.as_double());
   } else if (json.is_string()) {
@@ -193,6 +197,40 @@ std::string Json::dump() const {
   return out;
 }
 
+JsonObjectText::JsonObjectText(std::size_t room) { text_.reserve(room); }
+
+void JsonObjectText::begin(std::string_view key) {
+  text_ += text_.empty() ? '{' : ',';
+  append_quoted(text_, key);
+  text_ += ':';
+}
+
+void JsonObjectText::add(std::string_view key, const Json& value) {
+  begin(key);
+  write(value, text_, {}, 0);
+}
+
+void JsonObjectText::add(std::string_view key, std::string_view value) {
+  begin(key);
+  append_quoted(text_, value);
+}
+
+void JsonObjectText::add(std::string_view key, std::span<const std::int32_t> values) {
+  begin(key);
+  text_ += '[';
+  for (const std::int32_t& value : values) {
+    if (&value != &values.front()) text_ += ',';
+    append_int(text_, value);
+  }
+  text_ += ']';
+}
+
+std::string JsonObjectText::take() && {
+  if (text_.empty()) text_ += '{';
+  text_ += '}';
+  return std::move(text_);
+}
+
 std::string Json::dump_pretty() const {
   std::string out;
   write(*this, out, {.pretty = true, .sorted = false}, 0);
@@ -205,11 +243,34 @@ std::string Json::dump_canonical() const {
   return out;
 }
 
+namespace {
+
+/// What parsing works with. For small texts it is kept: making it costs more than using it.
+struct ParserBuffers {
+  simdjson::ondemand::parser parser;
+  std::string text;  // with the room behind it that simdjson reads into
+  // Of the arrays and objects that are being read, the innermost last: each gets exactly the memory
+  // that it needs when it is complete, and none grows step by step.
+  Json::Array items;
+  Json::Object members;
+};
+
+/// The elements from `begin` on, which leave `stack`.
+template <typename T>
+std::vector<T> take_from(std::vector<T>& stack, std::size_t begin) {
+  const auto first = stack.begin() + static_cast<std::ptrdiff_t>(begin);
+  std::vector<T> out(std::make_move_iterator(first), std::make_move_iterator(stack.end()));
+  stack.erase(first, stack.end());
+  return out;
+}
+
+}  // namespace
+
 /// Builds the owned tree from simdjson's on-demand walk.
 class JsonParser {
  public:
   JsonParser(std::string_view text, std::string_view source, const JsonLimits& limits)
-      : padded_(text), text_(text), source_(source), limits_(limits) {}
+      : text_(text), source_(source), limits_(limits) {}
 
   Json parse() {
     namespace od = simdjson::ondemand;
@@ -217,13 +278,17 @@ class JsonParser {
       throw_input("{}: {} bytes of JSON, at most {} are accepted", source_, text_.size(),
                   limits_.max_bytes);
     }
+    thread_local ParserBuffers small;
+    std::optional<ParserBuffers> large;
+    if (text_.size() > kSmallText) large.emplace(simdjson::ondemand::parser(limits_.max_bytes));
+    buffers_ = large ? &*large : &small;
+    buffers_->items.clear();  // an error may have left some there
+    buffers_->members.clear();
+    buffers_->text.reserve(text_.size() + simdjson::SIMDJSON_PADDING);
+    buffers_->text = text_;
     try {
-      // Making a parser's buffers costs more than parsing a small text: for those they are kept.
-      thread_local simdjson::ondemand::parser small;
-      std::optional<simdjson::ondemand::parser> large;
-      if (text_.size() > kSmallText) large.emplace(limits_.max_bytes);
-      simdjson::ondemand::parser& parser = large ? *large : small;
-      od::document document = parser.iterate(padded_);
+      od::document document = buffers_->parser.iterate(
+          simdjson::padded_string_view(buffers_->text, buffers_->text.capacity()));
       Json root = read_document(document);
       const std::size_t end = position(document);
       if (end < text_.size()) fail(end, "text after the end of the JSON value");
@@ -238,10 +303,14 @@ class JsonParser {
     throw_input("{}:{}: {}", source_, line_and_column(text_, offset), reason);
   }
 
+  [[nodiscard]] std::size_t offset_of(const char* where) const {
+    return static_cast<std::size_t>(where - buffers_->text.data());
+  }
+
   std::size_t position(simdjson::ondemand::document& document) const {
     const char* where = nullptr;
     if (document.current_location().get(where) != simdjson::SUCCESS) return text_.size();
-    return static_cast<std::size_t>(where - padded_.data());
+    return offset_of(where);
   }
 
   Json read_document(simdjson::ondemand::document& document) {
@@ -278,40 +347,46 @@ class JsonParser {
 
   Json read(simdjson::ondemand::value value, std::size_t depth) {
     const std::string_view token = value.raw_json_token();
-    last_offset_ = static_cast<std::size_t>(token.data() - padded_.data());
+    last_offset_ = offset_of(token.data());
     const std::size_t offset = last_offset_;
     if (depth > limits_.max_depth) {
       fail(offset, fmt::format("nested deeper than {} levels", limits_.max_depth));
     }
     if (++values_ > kMaxValues) fail(offset, fmt::format("more than {} values", kMaxValues));
-    const simdjson::ondemand::json_type type = value.type();
-    Json out;
-    if (type == simdjson::ondemand::json_type::array) {
-      Json::Array items;
-      for (simdjson::ondemand::value item : value.get_array())
-        items.push_back(read(item, depth + 1));
-      out = Json(std::move(items));
-    } else if (type == simdjson::ondemand::json_type::object) {
-      out = read_object(value, depth);
-    } else {
-      out = read_scalar(value, type);
-    }
+    Json out = read_value(value, depth);
     out.offset_ = offset;
     return out;
   }
 
-  Json read_object(simdjson::ondemand::value value, std::size_t depth) {
-    const std::size_t offset = last_offset_;
-    Json::Object members;
-    for (auto field : value.get_object()) {
-      std::string key(std::string_view(field.unescaped_key()));
-      members.emplace_back(std::move(key), read(field.value(), depth + 1));
-    }
-    refuse_duplicates(members, offset);
-    return Json(std::move(members));
+  Json read_value(simdjson::ondemand::value& value, std::size_t depth) {
+    const simdjson::ondemand::json_type type = value.type();
+    if (type == simdjson::ondemand::json_type::array) return read_array(value, depth);
+    if (type == simdjson::ondemand::json_type::object) return read_object(value, depth);
+    return read_scalar(value, type);
   }
 
-  void refuse_duplicates(const Json::Object& members, std::size_t offset) const {
+  Json read_array(simdjson::ondemand::value value, std::size_t depth) {
+    Json::Array& stack = buffers_->items;
+    const std::size_t begin = stack.size();
+    for (simdjson::ondemand::value item : value.get_array()) {
+      stack.push_back(read(item, depth + 1));
+    }
+    return Json(take_from(stack, begin));
+  }
+
+  Json read_object(simdjson::ondemand::value value, std::size_t depth) {
+    const std::size_t offset = last_offset_;
+    Json::Object& stack = buffers_->members;
+    const std::size_t begin = stack.size();
+    for (auto field : value.get_object()) {
+      std::string key(std::string_view(field.unescaped_key()));
+      stack.emplace_back(std::move(key), read(field.value(), depth + 1));
+    }
+    refuse_duplicates(std::span(stack).subspan(begin), offset);
+    return Json(take_from(stack, begin));
+  }
+
+  void refuse_duplicates(std::span<const Json::Member> members, std::size_t offset) const {
     if (members.size() <= kFewMembers) {
       for (std::size_t i = 1; i < members.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {
@@ -332,7 +407,7 @@ class JsonParser {
     fail(offset, fmt::format("key \"{}\" stands twice", escaped(twice)));
   }
 
-  simdjson::padded_string padded_;
+  ParserBuffers* buffers_ = nullptr;  // while it parses
   std::string_view text_;
   std::string_view source_;
   JsonLimits limits_;

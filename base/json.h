@@ -95,6 +95,24 @@ class Json {
   std::size_t offset_ = 0;
 };
 
+/// Writes an object member by member, without a tree of it: for texts that are made often. The keys
+/// must differ, which nobody checks.
+class JsonObjectText {
+ public:
+  /// `room`: bytes that it will hardly exceed.
+  explicit JsonObjectText(std::size_t room = 256);
+  void add(std::string_view key, const Json& value);
+  void add(std::string_view key, std::string_view value);
+  void add(std::string_view key, const std::string& value) { add(key, std::string_view(value)); }
+  void add(std::string_view key, std::span<const std::int32_t> values);
+  /// The text, as `Json::dump` would write it.
+  [[nodiscard]] std::string take() &&;
+
+ private:
+  void begin(std::string_view key);
+  std::string text_;
+};
+
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{1} << 30;
   std::size_t max_depth = 64;

@@ -18,6 +18,12 @@ std::string environment(std::initializer_list<const char*> names) {
   return "";
 }
 
+constexpr std::size_t kHeadRoom = 512;
+
+void append(std::string& out, std::initializer_list<std::string_view> parts) {
+  for (const std::string_view part : parts) out += part;
+}
+
 std::string base64(std::string_view text) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -44,16 +50,18 @@ std::string proxy_authorization(const Url& proxy) {
 
 std::string ServerAddress::head(std::string_view method, std::string_view path,
                                 std::string_view accept) const {
-  std::string target = url.target.substr(0, url.target.find_last_not_of('/') + 1);
-  target += path;
+  const std::string_view base =
+      std::string_view(url.target).substr(0, url.target.find_last_not_of('/') + 1);
   // A proxy for plain http takes the whole address; through a tunnel nothing is different.
   const bool absolute = proxy && !url.tls;
-  std::string out =
-      fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\n", method,
-                  absolute ? "http://" + url.authority() : "", target, url.authority());
-  if (absolute) out += proxy_authorization(*proxy);
-  if (!key.empty()) out += "Authorization: Bearer " + key + "\r\n";
-  out += fmt::format("User-Agent: assay\r\nAccept: {}\r\nAccept-Encoding: identity\r\n", accept);
+  const std::string authority = url.authority();
+  const std::string proxied = absolute ? proxy_authorization(*proxy) : "";
+  std::string out;
+  out.reserve(kHeadRoom + key.size());
+  append(out, {method, " ", absolute ? "http://" : "", absolute ? authority : "", base, path,
+               " HTTP/1.1\r\nHost: ", authority, "\r\n", proxied});
+  if (!key.empty()) append(out, {"Authorization: Bearer ", key, "\r\n"});
+  append(out, {"User-Agent: assay\r\nAccept: ", accept, "\r\nAccept-Encoding: identity\r\n"});
   return out;
 }
 
@@ -61,9 +69,8 @@ std::string ServerAddress::request_text(const HttpCall& call) const {
   const std::string_view accept = call.stream ? "text/event-stream" : "application/json";
   if (call.body.empty()) return head("GET", call.path, accept) + "\r\n";
   std::string out = head("POST", call.path, accept);
-  out +=
-      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", call.body.size());
-  out += call.body;
+  append(out, {"Content-Type: application/json\r\nContent-Length: ",
+               std::to_string(call.body.size()), "\r\n\r\n", call.body});
   return out;
 }
 

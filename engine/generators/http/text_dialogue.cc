@@ -39,6 +39,7 @@ class TextDialogue : public Dialogue {
     whole_.clear();
     tokens_ = 0;
     first_ns_ = last_ns_ = 0;
+    form_ = Form::kUnknown;
     finished_ = ended_ = false;
     return request_.prompt.form == PromptInput::Form::kChat
                ? chat_call(request_, traits_, options_.stream)
@@ -46,15 +47,11 @@ class TextDialogue : public Dialogue {
   }
 
   void take(const ReplyHead& head, std::string_view bytes, std::int64_t at_ns) override {
-    if (is_type(head.content_type, "application/json")) {
-      whole_ += bytes;  // also where a server does not stream
-    } else if (options_.stream && is_type(head.content_type, "text/event-stream")) {
-      events_.feed(bytes, [&](std::string_view data) { take_event(data, at_ns); });
+    if (form_ == Form::kUnknown) form_ = form_of(head);
+    if (form_ == Form::kWhole) {
+      whole_ += bytes;
     } else {
-      throw Fault(FaultKind::kMalformed,
-                  fmt::format("the answer's content type is \"{}\", wanted is {}",
-                              escaped(head.content_type, 60),
-                              options_.stream ? "text/event-stream" : "application/json"));
+      events_.feed(bytes, [&](std::string_view data) { take_event(data, at_ns); });
     }
   }
 
@@ -85,6 +82,18 @@ class TextDialogue : public Dialogue {
   }
 
  private:
+  enum class Form { kUnknown, kWhole, kEvents };
+
+  /// Whole answers also come from a server that was asked for a stream and has none.
+  [[nodiscard]] Form form_of(const ReplyHead& head) const {
+    if (is_type(head.content_type, "application/json")) return Form::kWhole;
+    if (options_.stream && is_type(head.content_type, "text/event-stream")) return Form::kEvents;
+    throw Fault(FaultKind::kMalformed,
+                fmt::format("the answer's content type is \"{}\", wanted is {}",
+                            escaped(head.content_type, 60),
+                            options_.stream ? "text/event-stream" : "application/json"));
+  }
+
   void take_event(std::string_view data, std::int64_t at_ns) {
     if (ended_) return;
     if (trim_ascii(data) == kEnd) {
@@ -178,7 +187,8 @@ class TextDialogue : public Dialogue {
   const ServerTraits& traits_;
   DialogueOptions options_;
   EventStream events_;
-  std::string whole_;  // the body of an answer that is no stream
+  Form form_ = Form::kUnknown;  // of the answer, by its head
+  std::string whole_;           // the body of an answer that is no stream
   Completion completion_;
   std::int64_t tokens_ = 0;
   std::int64_t first_ns_ = 0;
