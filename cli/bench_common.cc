@@ -65,10 +65,14 @@ bool shown(const suites::CaseFigure& figure) {
   return headline || figure.metric.rfind("mlperf_", 0) == 0;
 }
 
+int threads_of(const engine::EngineOptions& engine) {
+  return engine.threads > 0 ? engine.threads : engine::usable_cores();
+}
+
 std::optional<engine::Roofline> roofline_of(const engine::ModelInfo& info, int threads) {
   log_info("measuring what this machine can do");
   if (info.device == "cuda") return engine::measure_gpu_roofline();
-  return engine::measure_cpu_roofline(threads > 0 ? threads : engine::usable_cores());
+  return engine::measure_cpu_roofline(threads);
 }
 
 Json engine_json(const engine::EngineOptions& engine) {
@@ -113,9 +117,14 @@ void add_bench_options(CLI::App& command, BenchArguments& a) {
   command.add_option("--reps", a.reps, "Repetitions of every case after each start, interleaved")
       ->check(CLI::Range(1, 10'000));
   command
-      .add_option("--allowed-noise", a.allowed_noise,
+      .add_option("--allowed-noise", a.noise.foreign_cores,
                   "Cores that other processes may use before a repetition is left out")
       ->check(CLI::Range(0.0, 1e6));
+  command
+      .add_option("--allowed-drift", a.noise.drift,
+                  "Share by which the machine's own speed may differ from what is usual in the run "
+                  "before a repetition is left out")
+      ->check(CLI::Range(0.0, 1.0));
   command.add_flag("--quiet", a.quiet, "No line for each repetition");
   command.add_flag("--json", a.json, "One JSON object a case");
 }
@@ -130,7 +139,10 @@ BenchModel::BenchModel(const BenchArguments& a)
   engine_.prefix_cache = false;  // no prompt is read twice, and finding that out costs time
   session_ = engine::make_session(engine_);
   target_ = {.session = session_.get(), .clock = &clock_, .seed = a.engine.seed};
-  if (!remote_ && a.bounds) target_.roofline = roofline_of(session_->info(), a.engine.threads);
+  if (!remote_ && session_->info().device == "cpu" && engine_.processes == nullptr) {
+    probe_ = std::make_unique<engine::SpeedProbe>(threads_of(engine_));
+  }
+  if (!remote_ && a.bounds) target_.roofline = roofline_of(session_->info(), threads_of(engine_));
 }
 
 void BenchModel::restart() {
@@ -145,6 +157,9 @@ suites::MeasureOptions measure_options(const BenchArguments& a, BenchModel& mode
   out.starts = a.starts.value_or(model.restarts() ? suites::kUsualStarts : 1);
   out.reps = a.reps.value_or(out.starts > 1 ? a.usual_reps_of_start : suites::kUsualReps);
   out.noise = noise_limits(a, model.remote());
+  if (model.probe() != nullptr) {
+    out.machine_speed = [probe = model.probe()] { return probe->measure(); };
+  }
   if (!a.quiet) {
     out.progress = [](const std::string& line) { log_info("{}", line); };
   }
@@ -152,8 +167,7 @@ suites::MeasureOptions measure_options(const BenchArguments& a, BenchModel& mode
 }
 
 suites::NoiseLimits noise_limits(const BenchArguments& a, bool remote) {
-  suites::NoiseLimits out;
-  out.foreign_cores = a.allowed_noise;
+  suites::NoiseLimits out = a.noise;
   out.foreign_counts = !remote;
   return out;
 }

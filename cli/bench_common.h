@@ -27,7 +27,7 @@ struct BenchArguments {
   std::optional<std::int64_t> starts;  // of what is started here
   std::optional<std::int64_t> reps;    // after each start
   std::int64_t usual_reps_of_start = suites::kUsualRepsOfStart;
-  double allowed_noise = 0.15;  // of a core
+  suites::NoiseLimits noise;
   bool bounds = true;
   bool quiet = false;
   bool json = false;
@@ -37,7 +37,7 @@ struct BenchArguments {
 void add_bench_model_options(CLI::App& command, BenchArguments& a);
 /// --starts, for models that are made here.
 void add_starts_option(CLI::App& command, BenchArguments& a);
-/// --db, --label, --branch, --revision, --reps, --allowed-noise, --json.
+/// --db, --label, --branch, --revision, --reps, --allowed-noise, --allowed-drift, --json.
 void add_bench_options(CLI::App& command, BenchArguments& a);
 
 /// An open model and its machine. `target` refers to the other members.
@@ -49,6 +49,7 @@ class BenchModel {
   void restart();
   [[nodiscard]] const suites::BenchTarget& target() const { return target_; }
   [[nodiscard]] engine::Session& session() const { return *session_; }
+  [[nodiscard]] engine::SpeedProbe* probe() const { return probe_.get(); }
   /// Whether requests go to a server: its work on this machine is not interference then.
   [[nodiscard]] bool remote() const { return remote_; }
   /// Whether it can be made anew: not a server, not one that several processes hold.
@@ -59,6 +60,7 @@ class BenchModel {
   bool remote_;
   std::unique_ptr<engine::Session> session_;
   suites::SteadyLoadClock clock_;
+  std::unique_ptr<engine::SpeedProbe> probe_;  // where the model runs on this machine's cores
   suites::BenchTarget target_;
 };
 

@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kBlockBytes = std::size_t{256} << 20;  // read; copied to one of equal size
 constexpr int kPasses = 5;
 constexpr std::int64_t kChainSteps = 2'000'000;  // of each accumulator in a pass
+constexpr std::int64_t kProbeSteps = 200'000;
+constexpr int kProbeLoops = 1000;
 constexpr int kChains = 12;  // hide the latency of 4 cycles on 2 units, and more
 
 /// Each step is kChains fused multiply-adds of `width` values. Returns floating-point operations.
@@ -135,6 +137,54 @@ std::uint64_t read_block(std::span<const std::byte> block) {
   return all[0] ^ all[7];
 }
 
+namespace {
+
+/// Each of the team's threads reads its share of `block`; bytes a second.
+double read_rate(ThreadTeam& team, std::span<const std::byte> block) {
+  const std::size_t share = block.size() / static_cast<std::size_t>(team.size()) / 4096 * 4096;
+  std::atomic<std::uint64_t> sink{0};
+  return best_rate(team, [&](std::int64_t task) {
+    sink += read_block(block.subspan(static_cast<std::size_t>(task) * share, share));
+    return static_cast<double>(share);
+  });
+}
+
+/// Empty loops a second: what it costs to hand work over and to know that it is done.
+double loop_rate(ThreadTeam& team) {
+  double best = 0;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kProbeLoops; ++i) {
+      team.run(team.size(), [](std::int64_t /*task*/, int /*thread*/) {});
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::max(best, kProbeLoops / took.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+struct SpeedProbe::State {
+  explicit State(int threads) : team(threads, 0), block(kBlockBytes) {
+    std::memset(block.data(), 1, kBlockBytes);
+  }
+  ThreadTeam team;
+  LargeBuffer block;
+};
+
+SpeedProbe::SpeedProbe(int threads) : state_(std::make_unique<State>(threads)) {}
+SpeedProbe::~SpeedProbe() = default;
+
+MachineSpeed SpeedProbe::measure() {
+  MachineSpeed out;
+  out.read_bytes_per_s = read_rate(state_->team, {state_->block.data(), kBlockBytes});
+  out.flops_per_s =
+      best_rate(state_->team, [chain = fma_chain()](std::int64_t) { return chain(kProbeSteps); });
+  if (state_->team.size() > 1) out.loops_per_s = loop_rate(state_->team);
+  return out;
+}
+
 Roofline measure_cpu_roofline(int threads) {
   Roofline out{.device = "cpu", .threads = threads};
   ThreadTeam team(threads, 0);
@@ -143,12 +193,7 @@ Roofline measure_cpu_roofline(int threads) {
   std::memset(from.data(), 1, kBlockBytes);
   std::memset(to.data(), 1, kBlockBytes);
   const std::size_t share = kBlockBytes / static_cast<std::size_t>(threads) / 4096 * 4096;
-  std::atomic<std::uint64_t> sink{0};
-  out.read_bytes_per_s = best_rate(team, [&](std::int64_t task) {
-    const std::byte* begin = from.data() + static_cast<std::size_t>(task) * share;
-    sink += read_block({begin, share});
-    return static_cast<double>(share);
-  });
+  out.read_bytes_per_s = read_rate(team, {from.data(), kBlockBytes});
   out.copy_bytes_per_s = best_rate(team, [&](std::int64_t task) {
     const std::size_t begin = static_cast<std::size_t>(task) * share;
     std::memcpy(to.data() + begin, from.data() + begin, share);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -28,6 +29,34 @@ Roofline measure_cpu_roofline(int threads);
 /// The first GPU: copy bandwidth, and the rate of large matrix products in BF16 and FP8.
 /// Throws: Error(kEnvironment) without a GPU or in a build without CUDA.
 Roofline measure_gpu_roofline();
+
+/// How fast the machine is at a moment, by the same short work each time: for telling whether two
+/// moments were alike, not as a bound. What moves it from outside: other guests of a host, which
+/// also move this one's cores to other places; heat; a battery.
+struct MachineSpeed {
+  double read_bytes_per_s = 0;  // by all threads, of a block that few caches hold
+  double flops_per_s = 0;       // by all threads; fused multiply-adds in FP32 count as two
+  double loops_per_s = 0;       // empty loops of a thread team: how near the cores are; 0: 1 thread
+};
+
+/// Used by one thread, while the process does nothing else.
+class SpeedProbe {
+ public:
+  /// Keeps 256 MiB and `threads` - 1 sleeping threads. Throws: Error(kEnvironment).
+  explicit SpeedProbe(int threads);
+  ~SpeedProbe();
+  SpeedProbe(const SpeedProbe&) = delete;
+  SpeedProbe& operator=(const SpeedProbe&) = delete;
+  SpeedProbe(SpeedProbe&&) = delete;
+  SpeedProbe& operator=(SpeedProbe&&) = delete;
+
+  /// Best of several passes, so that a moment's interruption does not count. Some 50 ms.
+  MachineSpeed measure();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Exclusive or of all words: reads every byte once as fast as one thread can.
 /// REQUIRES: 64-byte aligned, a multiple of 256 bytes.

@@ -72,6 +72,7 @@ Json speed_json(const SpeedComparison& speed) {
   out.set("p", speed.p);
   out.set("p_adjusted", speed.p_adjusted);
   out.set("same_machine", speed.same_machine);
+  out.set("machine_difference", speed.machine_difference);
   return out;
 }
 
@@ -142,16 +143,20 @@ std::string tasks_markdown(const Comparison& comparison) {
   return out;
 }
 
+std::string machine_note(const SpeedComparison& speed) {
+  if (!speed.same_machine) return ", on different machines";
+  return speed.machine_difference.empty() ? "" : ", " + speed.machine_difference;
+}
+
 std::string speeds_markdown(const Comparison& comparison) {
   std::string out =
       "\n| case | metric | baseline | candidate | change | p (Holm) | values |\n"
       "|---|---|--:|--:|--:|--:|--:|\n";
   for (const SpeedComparison& speed : comparison.speeds) {
-    out +=
-        fmt::format("| {} | {} | {:.5g} | {:.5g} | {:+.2f} %{} | {:.3g} | {}+{} |\n",
-                    markdown(speed.name), markdown(speed.metric), speed.baseline, speed.candidate,
-                    100 * speed.change, speed.same_machine ? "" : ", other machine",
-                    speed.p_adjusted, speed.baseline_values, speed.candidate_values);
+    out += fmt::format("| {} | {} | {:.5g} | {:.5g} | {:+.2f} %{} | {:.3g} | {}+{} |\n",
+                       markdown(speed.name), markdown(speed.metric), speed.baseline,
+                       speed.candidate, 100 * speed.change, machine_note(speed), speed.p_adjusted,
+                       speed.baseline_values, speed.candidate_values);
   }
   return out;
 }
@@ -210,8 +215,7 @@ std::string comparison_text(const Comparison& comparison) {
         "values{}\n",
         escaped(speed.name), escaped(speed.metric), speed.baseline, speed.candidate,
         100 * speed.change, speed.higher_is_better ? "higher" : "lower", speed.p, speed.p_adjusted,
-        speed.baseline_values, speed.candidate_values,
-        speed.same_machine ? "" : ", on different machines");
+        speed.baseline_values, speed.candidate_values, machine_note(speed));
   }
   if (comparison.tasks.empty()) return out;
   out += fmt::format("any change at all: p {:.3g} over {} tasks\n", comparison.overall_p,

@@ -4,6 +4,7 @@
 
 #include "reports/hypothesis.h"
 #include "store/bench_values.h"
+#include "store/machine_speed.h"
 
 namespace assay::reports {
 
@@ -11,6 +12,15 @@ double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+std::string machine_difference(const store::BenchCaseRecord& before,
+                               const store::BenchCaseRecord& after) {
+  const auto a = store::usual_speed(before);
+  const auto b = store::usual_speed(after);
+  if (!a || !b) return "";
+  const std::string found = store::difference(*a, *b, store::kAlikeMachines);
+  return found.empty() ? "" : "the machine itself differed: " + found;
 }
 
 std::vector<HeadlineMetric> headline_metrics() {
@@ -46,7 +56,8 @@ std::vector<SpeedComparison> compare_speeds(const store::Store& store,
            .change = median_of(b) / median_of(a) - 1,
            .higher_is_better = metric.higher_is_better,
            .p = mann_whitney_p(a, b),
-           .same_machine = baseline.machine.machine_class == candidate.machine.machine_class});
+           .same_machine = baseline.machine.machine_class == candidate.machine.machine_class,
+           .machine_difference = machine_difference(bench, *other)});
     }
   }
   std::vector<double> p;

@@ -24,7 +24,14 @@ struct SpeedComparison {
   double p = 1;                   // two-sided rank test on these values
   double p_adjusted = 1;          // Holm over all of them
   bool same_machine = true;       // equal machine classes: else the change says little
+  /// Where the machine itself was not alike in both (store/machine_speed.h); "" where it was, or
+  /// nobody looked.
+  std::string machine_difference;
 };
+
+/// "the machine itself differed: memory is read at 161 %" of the baseline's rate, or "".
+std::string machine_difference(const store::BenchCaseRecord& before,
+                               const store::BenchCaseRecord& after);
 
 /// Metrics that are compared unless one is asked for by name: what people look at first.
 struct HeadlineMetric {

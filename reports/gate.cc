@@ -139,6 +139,12 @@ void check_speed(const store::Store& store, const store::RunRecord& baseline,
                     other == after.end() ? std::vector<double>{}
                                          : store::bench_values(*other, rule.metric).values,
                     rule);
+    // A change of the machine's own speed is no change of the engine's, and may hide one.
+    const std::string remark = other == after.end() ? "" : machine_difference(bench, *other);
+    if (!remark.empty() && result.verdict != GateVerdict::kIncomparable) {
+      result.verdict = GateVerdict::kInconclusive;
+      result.reason += "; " + remark;
+    }
     if (baseline.machine.machine_class != candidate.machine.machine_class) {
       result.verdict = GateVerdict::kIncomparable;
       result.reason =

@@ -13,12 +13,16 @@
 namespace assay::suites {
 namespace {
 
+int threads_of(const store::RunRecord& run) {
+  const Json* threads = run.engine.find("threads");
+  const std::int64_t given = threads != nullptr && threads->is_int() ? threads->as_int() : 0;
+  return given > 0 ? static_cast<int>(given) : engine::usable_cores();
+}
+
 std::optional<engine::Roofline> roofline_of(const store::RunRecord& run) {
   if (run.device == "cuda") return engine::measure_gpu_roofline();
   if (run.device != "cpu") return std::nullopt;
-  const Json* threads = run.engine.find("threads");
-  const std::int64_t given = threads != nullptr && threads->is_int() ? threads->as_int() : 0;
-  return engine::measure_cpu_roofline(given > 0 ? static_cast<int>(given) : engine::usable_cores());
+  return engine::measure_cpu_roofline(threads_of(run));
 }
 
 }  // namespace
@@ -39,8 +43,13 @@ void bench_point(store::Store& store, const store::RunRecord& run,
     session = make();
     target.session = session.get();
   };
-  options.noise.foreign_cores = bench.allowed_noise;
+  options.noise = bench.noise;
   options.noise.foreign_counts = !served;
+  std::optional<engine::SpeedProbe> probe;
+  if (!served && run.device == "cpu" && make) {
+    probe.emplace(threads_of(run));
+    options.machine_speed = [&] { return probe->measure(); };
+  }
   options.progress = [](const std::string& line) { log_info("{}", line); };
   Measured measured = measure_cases(suite_cases(target, bench), options);
   if (measured.interrupted) {

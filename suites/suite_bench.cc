@@ -132,7 +132,11 @@ SuiteBench parse_suite_bench(const Json& json, const JsonSource& source) {
   SuiteBench out;
   out.starts = reader.integer("starts", out.starts, 1, 1000);
   out.reps = reader.integer("reps", out.reps, 1, 10'000);
-  out.allowed_noise = positive(reader, json, "allowed_noise", out.allowed_noise);
+  out.noise.foreign_cores = positive(reader, json, "allowed_noise", out.noise.foreign_cores);
+  out.noise.drift = positive(reader, json, "allowed_drift", out.noise.drift);
+  if (out.noise.drift > 1) {
+    reader.fail(json.at("allowed_drift"), "allowed_drift", "is a share, 1 at most");
+  }
   const Json& cases = reader.required("cases");
   if (!cases.is_array() || cases.as_array().empty()) {
     reader.fail(cases, "cases", "must be a list with at least one load");

@@ -18,12 +18,12 @@ struct SuiteBench {
   using Load = std::variant<LatencyOptions, ThroughputOptions, ServeOptions>;
   std::int64_t starts = kUsualStarts;  // of the model, where it can be made anew
   std::int64_t reps = 0;               // of every case after each start; 0: as is usual
-  double allowed_noise = 0.15;         // cores that other processes may use
+  NoiseLimits noise;
   std::vector<Load> loads;
 };
 
-/// {"starts", "reps", "allowed_noise", "cases": [{"bench": "latency", ...}, ...]}.
-/// Throws: Error(kInput) with file, line, column and key.
+/// {"starts", "reps", "allowed_noise", "allowed_drift", "cases": [{"bench": "latency", ...},
+/// ...]}. Throws: Error(kInput) with file, line, column and key.
 SuiteBench parse_suite_bench(const Json& json, const JsonSource& source);
 
 /// Cases of all loads, in order. REQUIRES: `target` outlives them.

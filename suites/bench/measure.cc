@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "store/bench_values.h"
+#include "store/machine_speed.h"
 #include "store/store.h"
 #include "suites/interrupt.h"
 
@@ -37,13 +38,18 @@ class Measuring {
     const InterruptibleWork work;  // a first signal lets what is finished be stored
     for (std::int64_t start = 0; start < options_.starts && !interrupted(); ++start) {
       if (start > 0) options_.restart();
-      for (std::int64_t rep = 0; rep < options_.reps && !interrupted(); ++rep) {
+      lacking_.assign(cases_.size(), options_.reps);
+      // What noise spoiled is measured again, if need be as often as was asked for in the first
+      // place: then noise is what this machine has.
+      for (std::int64_t round = 0; round < 2 * options_.reps && !interrupted(); ++round) {
         for (std::size_t i = 0; i < cases_.size() && !interrupted(); ++i) {
-          repetition(rep % 2 == 0 ? i : cases_.size() - 1 - i, start, rep);
+          const std::size_t index = round % 2 == 0 ? i : cases_.size() - 1 - i;
+          if (lacking_[index] > 0) repetition(index, start, round == 0);
         }
       }
     }
     out_.interrupted = interrupted();
+    leave_out_drift();
     std::erase_if(out_.cases, [](const auto& bench) { return bench.reps.empty(); });
     remark_on_invalid();
     remark_on_spread();
@@ -51,41 +57,76 @@ class Measuring {
   }
 
  private:
-  /// `of_start`: number within the start.
-  void repetition(std::size_t index, std::int64_t start, std::int64_t of_start) {
+  void repetition(std::size_t index, std::int64_t start, bool first_of_start) {
     const BenchCase& bench = cases_[index];
-    const std::int64_t rep = start * options_.reps + of_start;
-    if (of_start == 0 && bench.warm_up) warm_ups_[index] = bench.warm_up();
+    const std::int64_t rep = std::ssize(out_.cases[index].reps);
+    if (first_of_start && bench.warm_up) warm_ups_[index] = bench.warm_up();
     if (interrupted()) return;
     store::BenchRepRecord record{.number = rep, .order_index = order_++};
     record.started_at = store::utc_now();
+    std::vector<store::MachineSpeed> moments;
+    look_at_speed(moments);
     telemetry_.begin();
     RepOutcome outcome = bench.measure(rep);
     if (interrupted()) return;  // cut short: no measurement
     const Interference seen = telemetry_.end();
+    look_at_speed(moments);
     add_energy(seen, outcome);
     if (seen.energy_j) out_.energy_j = out_.energy_j.value_or(0) + *seen.energy_j;
     if (const auto bytes = telemetry_.gpu_memory_bytes()) {
       outcome.values.emplace_back("gpu_memory_bytes", static_cast<double>(*bytes));
     }
-    const std::string noise = noise_of(seen, options_.noise);
+    std::string noise = noise_of(seen, options_.noise);
+    if (noise.empty()) noise = drift(moments);  // by what has been usual so far
+    if (noise.empty()) --lacking_[index];
     if (outcome.invalid_reason.empty()) outcome.invalid_reason = noise;
     record.duration_ns = outcome.duration_ns;
     record.invalid_reason = std::move(outcome.invalid_reason);
     record.detail = std::move(outcome.detail);
     record.detail.set("machine", seen.to_json());
+    if (!moments.empty()) {
+      record.detail.set("machine_speed", store::to_json(moments.front(), moments.back()));
+    }
     if (options_.starts > 1) record.detail.set("start", start);
-    if (of_start == 0 && !warm_ups_[index].is_null())
+    if (first_of_start && !warm_ups_[index].is_null())
       record.detail.set("warm_up", warm_ups_[index]);
     record.values = std::move(outcome.values);
     report(bench, record);
     out_.cases[index].reps.push_back(std::move(record));
   }
 
+  void look_at_speed(std::vector<store::MachineSpeed>& moments) {
+    if (!options_.machine_speed) return;
+    const engine::MachineSpeed seen = options_.machine_speed();
+    moments.push_back({.read_bytes_per_s = seen.read_bytes_per_s,
+                       .flops_per_s = seen.flops_per_s,
+                       .loops_per_s = seen.loops_per_s});
+    speeds_.push_back(moments.back());
+  }
+
+  /// "" where the machine was as it mostly is in this run, before the repetition and after it.
+  std::string drift(const std::vector<store::MachineSpeed>& moments) const {
+    if (moments.empty()) return "";
+    const store::MachineSpeed usual = store::median_speed(speeds_);
+    for (const store::MachineSpeed& moment : moments) {
+      const std::string found = store::difference(usual, moment, options_.noise.drift);
+      if (!found.empty()) return "the machine was not as usual in this run: " + found;
+    }
+    return "";
+  }
+
+  /// What was usual, only the end of the run knows.
+  void leave_out_drift() {
+    for (store::BenchCaseRecord& bench : out_.cases) {
+      for (store::BenchRepRecord& rep : bench.reps) {
+        if (rep.invalid_reason.empty()) rep.invalid_reason = drift(store::machine_speeds(rep));
+      }
+    }
+  }
+
   void report(const BenchCase& bench, const store::BenchRepRecord& record) const {
     if (!options_.progress) return;
-    options_.progress(fmt::format("{}, repetition {} of {}: {:.1f} s{}", bench.name,
-                                  record.number + 1, options_.starts * options_.reps,
+    options_.progress(fmt::format("{}, repetition {}: {:.1f} s{}", bench.name, record.number + 1,
                                   static_cast<double>(record.duration_ns) / 1e9,
                                   record.invalid_reason.empty() ? "" : ", noisy"));
   }
@@ -119,7 +160,9 @@ class Measuring {
   const std::vector<BenchCase>& cases_;
   const MeasureOptions& options_;
   std::vector<Json> warm_ups_;
+  std::vector<std::int64_t> lacking_;  // repetitions of each case after this start
   Telemetry telemetry_;
+  std::vector<store::MachineSpeed> speeds_;  // of all moments
   std::int64_t order_ = 0;
   Measured out_;
 };

@@ -12,6 +12,7 @@
 
 #include "base/estimate.h"
 #include "base/json.h"
+#include "engine/roofline.h"
 #include "store/records.h"
 #include "suites/bench/telemetry.h"
 
@@ -41,9 +42,11 @@ inline constexpr std::int64_t kUsualReps = 5;  // where there is one start
 
 struct MeasureOptions {
   std::int64_t starts = 1;
-  std::int64_t reps = kUsualReps;  // after each start
+  std::int64_t reps = kUsualReps;  // after each start; spoiled ones are measured again, so many
   std::function<void()> restart;   // makes the model anew; for two starts or more
   NoiseLimits noise;
+  /// How fast the machine is right now, where figures depend on it; may be empty.
+  std::function<engine::MachineSpeed()> machine_speed;
   std::function<void(const std::string& line)> progress;  // may be empty
 };
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ASSAY, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
 MODEL = ROOT / "datasets/mini/model"
-ANY_NOISE = ["--allowed-noise", "1000", "--quiet"]
+ANY_NOISE = ["--allowed-noise", "1000", "--allowed-drift", "1", "--quiet"]
 
 
 def assay(*words, expected=0):
@@ -109,14 +109,14 @@ def check_noise(db):
         hog.kill()
         hog.wait()
     assert done.returncode == 4, done.stderr
-    assert "other processes used" in done.stderr and "2 left out" in done.stdout, done.stdout + done.stderr
+    assert "other processes used" in done.stderr and "4 repetitions, 4 left out" in done.stdout, done.stdout + done.stderr
 
 
 def check_suite(db, folder):
     suite = folder / "speed.jsonc"
     suite.write_text(json.dumps({
         "assay_suite": 1, "name": "speed", "model": str(MODEL), "settings": ["bf16", "fp8"],
-        "bench": {"starts": 2, "reps": 2, "allowed_noise": 1000, "cases": [
+        "bench": {"starts": 2, "reps": 2, "allowed_noise": 1000, "allowed_drift": 1, "cases": [
             {"bench": "throughput", "input": 8, "output": 4, "requests": 4, "warm_up_s": 0.1},
             {"bench": "latency", "input": 8, "output": 4, "iterations": 1, "warm_up_s": 0.1}]}}))
     runs = json.loads(assay("run", suite, "--db", db, "--json"))["runs"]
@@ -175,7 +175,7 @@ def interrupted(words, ready, group=False):
 def check_interrupted_sweep(db):
     """The rates that were finished are stored; a search that was cut short names no peak."""
     found = interrupted(["bench", "serve", "--model", MODEL, "--rate", 4, "--sweep", "--duration", 2, "--warm-up", 0, "--input",
-                         8, "--output", 2, "--slo-ttft", 60000, "--starts", 1, "--reps", 1, "--db", db, "--json", "--allowed-noise", 1000], "8 requests/s: ")
+                         8, "--output", 2, "--slo-ttft", 60000, "--starts", 1, "--reps", 1, "--db", db, "--json", "--allowed-noise", 1000, "--allowed-drift", 1], "8 requests/s: ")
     assert "serve/sweep/poisson/rate:4/in:8/out:2" in found, found
     assert "serve/sweep/poisson/rate:8/in:8/out:2" in found, found
     assert "serve/sweep" not in found, found

@@ -417,7 +417,7 @@ class Replicas(Job):
 
     def test_benchmarks_of_copies_and_processes(self):
         arguments = ["bench", "throughput", "--model", MINI / "model", "--device", "cpu", "--threads", 1, "--input", 16,
-                     "--output", 4, "--requests", 4, "--reps", 1, "--warm-up", 0, "--allowed-noise", 1000, "--json", "--db",
+                     "--output", 4, "--requests", 4, "--reps", 1, "--warm-up", 0, "--allowed-noise", 1000, "--allowed-drift", 1, "--json", "--db",
                      self.path / "bench.db"]
         for ranks, more in (([{}], ["--dp", 2]), (torchrun(2), [])):
             results = finish(start(ranks, arguments + more))

@@ -6,6 +6,7 @@
 
 #include "reports/early_stop.h"
 #include "reports/gate.h"
+#include "store/machine_speed.h"
 #include "tests/store/fixture.h"
 #include "tests/support/shared_data.h"
 
@@ -288,6 +289,37 @@ TEST_F(CompareTest, SpeedCountsStartsAndNotTheirRepetitions) {
       .kind = GateRule::Kind::kSpeed, .task = "*", .metric = "tpot_ms_p50", .margin = 0.03};
   rule.higher_is_better = false;
   EXPECT_EQ(check_gates(store_, a, b, {{rule}, false}).verdict(), GateVerdict::kInconclusive);
+}
+
+// On a machine that changed, a change of speed says nothing, and none says nothing either.
+TEST_F(CompareTest, SpeedsOfAMachineThatChangedAreInconclusive) {
+  const auto a = add_run("1");
+  const auto b = add_run("1");
+  const auto measure = [&](const store::RunRecord& run, double read) {
+    store::BenchCaseRecord bench{"latency/isl:8", "latency", Json(), {}};
+    const store::MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
+    Json detail;
+    detail.set("machine_speed", store::to_json(speed, speed));
+    for (int i = 0; i < 6; ++i) {
+      bench.reps.push_back(
+          {i, i, false, "", 1, "", detail, {{"tpot_ms_p50", read * (10 + 0.01 * i)}}});
+    }
+    store_.add_bench(run.row, std::vector{bench});
+  };
+  measure(a, 1.0);
+  measure(b, 1.5);
+  GateRule rule{
+      .kind = GateRule::Kind::kSpeed, .task = "*", .metric = "tpot_ms_p50", .margin = 0.03};
+  rule.higher_is_better = false;
+  for (const auto& [before, after] : {std::pair(a, b), std::pair(b, a)}) {
+    const GateReport report = check_gates(store_, before, after, {{rule}, false});
+    EXPECT_EQ(report.verdict(), GateVerdict::kInconclusive);
+    EXPECT_THAT(report.results[0].reason, HasSubstr("the machine itself differed: memory is read"));
+  }
+  const Comparison comparison = compare_runs(store_, a, b);
+  EXPECT_THAT(comparison_text(comparison),
+              HasSubstr(", the machine itself differed: memory is read at 150 %"));
+  EXPECT_THAT(comparison_markdown(comparison), HasSubstr("memory is read at 150 %"));
 }
 
 TEST_F(CompareTest, RunsWithoutTasksAreComparedBySpeed) {

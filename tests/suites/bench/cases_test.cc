@@ -265,6 +265,57 @@ TEST_F(Cases, IntervalsCountStarts) {
   EXPECT_NEAR(figure.interval->high - figure.mean, 4.30265 * 9.7511 / std::sqrt(3.0), 1e-3);
 }
 
+/// Repetitions of one case around which the machine has these speeds, one after the other.
+class Drift : public testing::Test {
+ protected:
+  Measured measure(std::vector<double> read_speeds, std::int64_t reps) {
+    BenchCase bench{.name = "x", .kind = "latency", .params = Json(Json::Object{})};
+    bench.measure = [](std::int64_t rep) {
+      RepOutcome out;
+      out.values.emplace_back("tpot_ms_p50", static_cast<double>(rep));
+      return out;
+    };
+    MeasureOptions options{.reps = reps};
+    options.noise = {.foreign_cores = 1e9, .stolen_share = 2};
+    options.machine_speed = [next = std::size_t{0}, read_speeds]() mutable {
+      return engine::MachineSpeed{
+          .read_bytes_per_s = read_speeds.at(next++), .flops_per_s = 1, .loops_per_s = 1};
+    };
+    return measure_cases({bench}, options);
+  }
+};
+
+TEST_F(Drift, ARepetitionOnAnotherMachineIsLeftOutAndMadeAgain) {
+  const Measured measured = measure({10, 10, 10.5, 16, 10, 9.8, 9.9, 10.1}, 3);
+  const store::BenchCaseRecord& bench = measured.cases.at(0);
+  ASSERT_EQ(bench.reps.size(), 4);
+  EXPECT_EQ(bench.reps[1].invalid_reason,
+            "the machine was not as usual in this run: memory is read at 160 %");
+  for (const std::size_t good : {0, 2, 3}) EXPECT_EQ(bench.reps[good].invalid_reason, "") << good;
+  EXPECT_EQ(figures_of(bench).at(0).reps, 3);
+  EXPECT_EQ(measured.remarks.at(0),
+            "x: 1 of 4 repetitions left out: the machine was not as usual in this run: memory is "
+            "read at 160 %");
+}
+
+// The first repetitions are not what the machine mostly was: that turns out later.
+TEST_F(Drift, WhatIsUsualIsDecidedByTheWholeRun) {
+  const Measured measured = measure({16, 16, 10, 10, 10, 10, 10, 10}, 4);
+  const store::BenchCaseRecord& bench = measured.cases.at(0);
+  ASSERT_EQ(bench.reps.size(), 4);
+  EXPECT_NE(bench.reps[0].invalid_reason, "");
+  EXPECT_EQ(bench.reps[1].invalid_reason, "");
+  EXPECT_EQ(figures_of(bench).at(0).reps, 3);
+}
+
+TEST_F(Drift, AMachineWithoutRestEnds) {
+  std::vector<double> speeds;
+  for (int i = 0; i < 12; ++i) speeds.push_back(i % 2 == 0 ? 10 : 20);
+  const Measured measured = measure(speeds, 3);
+  EXPECT_EQ(measured.cases.at(0).reps.size(), 6);  // twice what was asked for, and no more
+  EXPECT_TRUE(figures_of(measured.cases[0]).empty());
+}
+
 TEST_F(Cases, ResultsComeBackFromTheStore) {
   open({.script = [](std::int64_t) { return even_script(5); }});
   Measured measured = measure(latency_cases(target_, {}), 4);

@@ -74,7 +74,7 @@ TEST(SuiteBench, ASuiteOfSpeedAloneMakesFinishedRuns) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "speed.jsonc") << R"({
     "assay_suite": 1, "name": "speed", "model": "dummy:x", "settings": ["bf16", "fp8"],
-    "bench": { "starts": 2, "reps": 2, "allowed_noise": 1e6,
+    "bench": { "starts": 2, "reps": 2, "allowed_noise": 1e6, "allowed_drift": 1,
                "cases": [ { "bench": "throughput", "input": 4, "output": 2, "requests": 3 } ] } })";
   const Suite suite = load_suite(folder / "speed.jsonc");
   EXPECT_TRUE(suite.tasks.empty());

@@ -1,0 +1,36 @@
+// How fast the machine itself was while something was measured on it, as its records tell: figures
+// belong together where the machine was alike. engine/roofline.h says what is measured.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/measurement_records.h"
+
+namespace assay::store {
+
+/// At a moment. 0: not measured.
+struct MachineSpeed {
+  double read_bytes_per_s = 0;
+  double flops_per_s = 0;
+  double loops_per_s = 0;
+};
+
+/// By how much two moments of one machine may differ and still be alike.
+inline constexpr double kAlikeMachines = 0.15;
+
+/// "machine_speed" of a repetition's detail: before it and after it.
+Json to_json(const MachineSpeed& before, const MachineSpeed& after);
+/// The two moments of a repetition, or none where nobody looked.
+std::vector<MachineSpeed> machine_speeds(const BenchRepRecord& rep);
+/// What the machine mostly was during the valid repetitions of a case; nothing where nobody looked.
+std::optional<MachineSpeed> usual_speed(const BenchCaseRecord& bench);
+/// Each figure's median. REQUIRES: not empty.
+MachineSpeed median_speed(const std::vector<MachineSpeed>& speeds);
+
+/// In which figures `seen` is below (1 - allowed) or above 1 / (1 - allowed) of `usual`: "memory is
+/// read at 161 %, threads meet at 46 %", or "". An `allowed` of 1 allows everything.
+std::string difference(const MachineSpeed& usual, const MachineSpeed& seen, double allowed);
+
+}  // namespace assay::store
