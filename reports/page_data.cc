@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "reports/compare_speed.h"
 #include "reports/hypothesis.h"
 #include "reports/page_facts.h"
 #include "reports/page_load.h"
@@ -127,9 +128,24 @@ class PageBuilder {
       page_.notes.push_back(fmt::format("{} {}: the run is {}.", run.model.name, setting_text(run),
                                         store::run_status_name(run.status)));
     }
+    add_machine_notes();
     if (damaged > 0) {
       page_.notes.push_back(
           fmt::format("{} damaged scores are left out; see assay runs verify.", damaged));
+    }
+  }
+
+  /// Runs whose speeds were measured on a machine that was not as it was for the reference.
+  void add_machine_notes() {
+    for (const store::RunRecord& run : runs_) {
+      for (const SpeedComparison& speed : compare_speeds(store_, runs_[page_.reference], run)) {
+        if (speed.machine_difference.empty()) continue;
+        page_.notes.push_back(fmt::format(
+            "{} {}: when the speed of {} was measured, {} of what it was for the reference; the "
+            "two speeds say little about the settings.",
+            run.model.name, setting_text(run), speed.name, speed.machine_difference));
+        break;
+      }
     }
   }
 

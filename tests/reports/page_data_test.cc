@@ -7,6 +7,7 @@
 #include "reports/compare.h"
 #include "reports/page_speed.h"
 #include "reports/page_text.h"
+#include "store/machine_speed.h"
 #include "tests/store/fixture.h"
 #include "tests/support/shared_data.h"
 
@@ -60,6 +61,28 @@ TEST_F(PageDataTest, DifferencesAreThoseOfTheComparison) {
                          task.wrong_to_right))
         << verdicts;
   }
+}
+
+TEST_F(PageDataTest, SpeedsOfAMachineThatChangedAreNoted) {
+  const auto measured = [&](const char* setting, double read) {
+    const store::RunRecord run = add_run(setting, "1111");
+    store::BenchCaseRecord bench{"latency/batch:1", "latency", Json(Json::Object{}), {}};
+    const store::MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
+    Json detail;
+    detail.set("machine_speed", store::to_json(speed, speed));
+    bench.reps.push_back({0, 0, false, "", 1, "", detail, {{"tpot_ms_p50", 5}}});
+    store_.add_bench(run.row, std::vector{bench});
+    return run.name;
+  };
+  const std::string base = measured("bf16", 100);
+  const std::string alike = measured("fp8", 95);
+  const std::string other = measured("int8", 60);
+  const auto notes = [&](const std::string& run) {
+    return load_page(store_, {.runs = {base, run}}).notes;
+  };
+  const auto note = testing::HasSubstr("the machine itself differed: memory is read at 60 %");
+  EXPECT_THAT(notes(other), testing::Contains(note));
+  EXPECT_THAT(notes(alike), testing::Not(testing::Contains(testing::HasSubstr("machine"))));
 }
 
 TEST_F(PageDataTest, TheMeanOfTasksIsThatOfTheComparisonAndDecidesTheVerdict) {
