@@ -1,6 +1,7 @@
 // Text helpers: UTF-8, splitting, escaping for messages, suggestions for misspelt names.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,8 +27,11 @@ std::size_t utf8_prefix(std::string_view text, std::size_t limit);
 /// as \xNN or \u{NNNN}; longer than `limit` bytes is cut with "...".
 std::string escaped(std::string_view text, std::size_t limit = 200);
 
+/// Parts of `text`, which must outlive them; so of no temporary string.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::vector<std::string_view> split(std::string_view text, std::string_view separator);
+template <std::same_as<std::string> Temporary, typename Separator>
+std::vector<std::string_view> split(Temporary&& text, Separator separator) = delete;
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
 /// ASCII blanks only (space, \t, \n, \r, \f, \v).

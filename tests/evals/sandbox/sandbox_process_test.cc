@@ -132,8 +132,9 @@ TEST(SandboxProcess, AreOutsideNobodyAndInNamespacesOfTheirOwn) {
     }
   }
   for (const pid_t pid : found) {
-    const std::vector<std::string_view> ids = split(status(pid, "Uid"), '\t');
-    for (const std::string_view id : ids) EXPECT_NE(id, "0") << pid;
+    const std::string ids = status(pid, "Uid");
+    EXPECT_EQ(split(ids, '\t').size(), 4U) << pid << ": " << ids;
+    for (const std::string_view id : split(ids, '\t')) EXPECT_NE(id, "0") << pid;
     EXPECT_EQ(status(pid, "CapEff").find_first_not_of('0'), std::string::npos) << pid;
   }
   ASSERT_EQ(found.size(), 4U);
