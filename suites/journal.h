@@ -24,7 +24,7 @@ struct JournalEntry {
   std::function<evals::Score()> score;
 };
 
-/// One task of one run. While it exists, its own thread alone uses `writer`.
+/// One task of one run. While it exists, its own thread alone uses `writer` and its store.
 class Journal {
  public:
   /// All references must outlive the journal.

@@ -38,9 +38,10 @@ class TaskExecution {
     Progress progress(options_.progress, fmt::format("{}  {}", task_.label(), run_label()), total,
                       total - open - unscored_stored_);
     ScorePool pool(options_.score_threads);
+    std::vector<JournalEntry> earlier = stored_without_score();
     for (std::size_t block = 0; block < block_ends_.size(); ++block) {
       Journal journal(writer, task_row_, pool, progress);
-      if (block == 0) rescore_stored(journal);
+      for (JournalEntry& entry : std::exchange(earlier, {})) journal.post(std::move(entry));
       ask(model, journal, block == 0 ? 0 : block_ends_[block - 1], block_ends_[block]);
       journal.close();
       if (interrupted()) break;
@@ -118,9 +119,11 @@ class TaskExecution {
     };
   }
 
-  /// Responses that an earlier attempt stored but did not come to score.
-  void rescore_stored(Journal& journal) {
-    if (unscored_stored_ == 0) return;
+  /// Responses that an earlier attempt stored but did not come to score. Read before there is a
+  /// journal, whose thread alone then uses the store.
+  std::vector<JournalEntry> stored_without_score() const {
+    std::vector<JournalEntry> entries;
+    if (unscored_stored_ == 0) return entries;
     store_.for_each_sample(task_row_, {.texts = true, .without_score_only = true},
                            [&](const store::SampleRecord& s) {
                              if (!s.generation.error.empty()) return true;
@@ -128,9 +131,10 @@ class TaskExecution {
                              entry.sample.generation.row = s.generation.row;
                              entry.score = scorer(static_cast<std::size_t>(s.generation.position),
                                                   s.generation.repeat, to_response(s.generation));
-                             journal.post(std::move(entry));
+                             entries.push_back(std::move(entry));
                              return true;
                            });
+    return entries;
   }
 
   void ask(engine::Generator& model, Journal& journal, std::size_t begin, std::size_t end) {

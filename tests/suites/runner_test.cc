@@ -165,6 +165,24 @@ TEST_F(Runner, AnInterruptedRunContinuesWithoutRepeatingAFinishedSample) {
   EXPECT_EQ(store.load_run(reports[0].run).attempts, 2);
 }
 
+/// So many that the first are scored, were they posted while the last are still read: the thread
+/// sanitizer would tell of two threads in one store.
+TEST_F(Runner, WhatWasStoredWithoutAVerdictIsScoredWithoutAskingAgain) {
+  constexpr int kQuestions = 10000;
+  write_questions(kQuestions);
+  EXPECT_THROW(run(kQuestions - 1), Error);
+  std::int64_t unscored = 0;
+  {
+    const store::Store store = open();
+    const auto tasks = store.load_tasks(store.list_runs().front().row);
+    for (const store::StoredKey& key : store.stored_keys(tasks[0].row)) unscored += !key.scored;
+  }
+  EXPECT_GT(unscored, 0);
+  set_interrupt_for_test(0);
+  EXPECT_EQ(run()[0].unscored, 0);
+  EXPECT_EQ(asked_, 1);
+}
+
 TEST_F(Runner, AFinishedCommandMeansANewMeasurement) {
   const std::string first = run()[0].run;
   EXPECT_NE(run()[0].run, first);

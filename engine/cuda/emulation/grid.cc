@@ -18,13 +18,34 @@ namespace {
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr unsigned kLanes = 32;
 
-/// Started by its context, then switched by jumps: they save no signal mask, which is a system
-/// call.
-struct Fiber {
+#ifdef ASSAY_SANITIZED
+/// Where a fiber, or who runs them, goes on. A sanitizer takes a jump for the end of the frames
+/// that it leaves, so contexts are switched.
+struct Place {
+  ucontext_t context{};
+};
+
+void go(Place& from, Place& to) { swapcontext(&from.context, &to.context); }
+#else
+/// Where a fiber, or who runs them, goes on: first at its context, then by jumps. They save no
+/// signal mask, which is a system call.
+struct Place {
   ucontext_t context{};
   jmp_buf state{};
+  bool left = false;  // state tells where
+};
+
+void go(Place& from, Place& to) {
+  from.left = true;
+  if (_setjmp(from.state) != 0) return;
+  if (to.left) _longjmp(to.state, 1);
+  setcontext(&to.context);
+}
+#endif
+
+struct Fiber {
+  Place place;
   Here here;
-  bool started = false;
   bool done = false;
 };
 
@@ -70,10 +91,11 @@ class BlockRun {
       fiber.here.thread.x = rank % base.block_dim.x;
       fiber.here.thread.y = rank / base.block_dim.x % base.block_dim.y;
       fiber.here.thread.z = rank / (base.block_dim.x * base.block_dim.y);
-      getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = stacks.data() + i * kStackBytes;
-      fiber.context.uc_stack.ss_size = kStackBytes;
-      makecontext(&fiber.context, reinterpret_cast<void (*)()>(&BlockRun::enter), 0);
+      ucontext_t& context = fiber.place.context;
+      getcontext(&context);
+      context.uc_stack.ss_sp = stacks.data() + i * kStackBytes;
+      context.uc_stack.ss_size = kStackBytes;
+      makecontext(&context, reinterpret_cast<void (*)()>(&BlockRun::enter), 0);
     }
     alive_ = static_cast<unsigned>(fibers_.size());
   }
@@ -94,9 +116,7 @@ class BlockRun {
   Block& block() { return blocks_[current_->here.cluster_rank]; }
   unsigned alive() const { return alive_; }
   void progressed() { progress_ = true; }
-  void yield() {
-    if (_setjmp(current_->state) == 0) _longjmp(main_, 1);
-  }
+  void yield() { go(current_->place, main_); }
   Warp& warp() { return block().warps[current_->here.rank / kLanes]; }
   Barrier& cluster_barrier() { return cluster_barrier_; }
 
@@ -104,17 +124,14 @@ class BlockRun {
   static void enter();
   void resume(Fiber& fiber) {
     current_ = &fiber;
-    if (_setjmp(main_) != 0) return;
-    if (current_->started) _longjmp(current_->state, 1);
-    current_->started = true;
-    setcontext(&current_->context);
+    go(main_, fiber.place);
   }
 
   const std::function<void()>& body_;
   std::vector<Fiber> fibers_;
   std::vector<Block> blocks_;
   Barrier cluster_barrier_;
-  jmp_buf main_{};
+  Place main_;
   Fiber* current_ = nullptr;
   unsigned alive_ = 0;
   bool progress_ = false;
@@ -136,7 +153,7 @@ void BlockRun::enter() {
   --block.block().alive;
   --block.alive_;
   block.progress_ = true;
-  _longjmp(block.main_, 1);
+  block.yield();  // for good
 }
 
 /// Everyone alive, for barrier 0 that counts whoever is left.

@@ -86,7 +86,9 @@ void copy_to_host(CudaStream stream, void* to, const void* from, std::size_t byt
   copy_on_device(stream, to, from, bytes);
 }
 void copy_on_device(CudaStream /*stream*/, void* to, const void* from, std::size_t bytes) {
-  emulation::enqueue([=] { std::memcpy(to, from, bytes); });
+  emulation::enqueue([=] {
+    if (bytes > 0) std::memcpy(to, from, bytes);  // an empty vector's address is null
+  });
 }
 void fill_bytes(CudaStream /*stream*/, void* to, int value, std::size_t bytes) {
   emulation::enqueue([=] { std::memset(to, value, bytes); });
