@@ -27,13 +27,14 @@ function(assay_coroutines)
   endif()
 endfunction()
 
-# assay_scale_timeouts(): at the end of a folder, gives its tests the time that sanitized programs need.
+# assay_scale_timeouts(): at the end of a folder, gives its tests the time that sanitized programs need, and tells them.
 function(assay_scale_timeouts)
   if(ASSAY_SLOWDOWN EQUAL 1)
     return()
   endif()
   get_property(names DIRECTORY PROPERTY TESTS)
   foreach(name ${names})
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "ASSAY_TEST_SLOWDOWN=${ASSAY_SLOWDOWN}")
     get_test_property(${name} TIMEOUT seconds)
     if(seconds)
       math(EXPR seconds "${seconds} * ${ASSAY_SLOWDOWN}")

@@ -23,7 +23,7 @@ MINI = ROOT / "datasets/mini"
 SEED = int(os.environ.get("ASSAY_TEST_SEED", "20261126"))
 KILLS = int(os.environ.get("ASSAY_TEST_KILLS", "8"))
 SECONDS = 20  # in which a job has to end after a loss; it takes far less on a quiet machine
-PATIENCE = 300
+PATIENCE = 300 * int(os.environ.get("ASSAY_TEST_SLOWDOWN", "1"))
 MOST_DELAY = 10  # seconds before a kill, also where the machine is slow
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith(("ASSAY_", "SLURM_", "OMPI_", "PMI", "MASTER_", "RANK", "WORLD_"))}
