@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "store/bench_values.h"
 #include "suites/bench/bound.h"
 #include "suites/bench/google.h"
@@ -263,6 +264,38 @@ TEST_F(Cases, IntervalsCountStarts) {
   // s = 9.7511 of 10.5, 20.5, 30; t(0.975, 2) = 4.30265.
   ASSERT_TRUE(figure.interval);
   EXPECT_NEAR(figure.interval->high - figure.mean, 4.30265 * 9.7511 / std::sqrt(3.0), 1e-3);
+}
+
+// A quiet machine by construction: starts and repetitions vary as they do here (bench.md), and
+// nothing moves from one run to the next. The truth lies in 95 % of the intervals, and nearly every
+// pair of runs agrees.
+TEST(RepeatedRuns, OfAQuietMachineAgreeWithinTheirIntervals) {
+  constexpr int kRuns = 4000;
+  SplitMix64 random(20261127);
+  const auto normal = [&] {
+    const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+    return radius * std::cos(6.283185307179586 * random.uniform());
+  };
+  int covered = 0;
+  int agree = 0;
+  Interval before;
+  for (int run = 0; run < kRuns; ++run) {
+    store::BenchCaseRecord bench;
+    for (int start = 0; start < 5; ++start) {
+      const double level = 25 * (1 + 0.08 * normal());
+      for (int rep = 0; rep < 3; ++rep) {
+        store::BenchRepRecord record{.detail = Json(Json::Object{{"start", start}})};
+        record.values.emplace_back("tpot_ms_p50", level * (1 + 0.05 * normal()));
+        bench.reps.push_back(std::move(record));
+      }
+    }
+    const Interval interval = figures_of(bench).at(0).interval.value();
+    covered += interval.low <= 25 && 25 <= interval.high;
+    agree += run > 0 && interval.low <= before.high && before.low <= interval.high;
+    before = interval;
+  }
+  EXPECT_NEAR(static_cast<double>(covered) / kRuns, 0.95, 0.011);  // 3 standard errors
+  EXPECT_GT(static_cast<double>(agree) / (kRuns - 1), 0.985);
 }
 
 /// Repetitions of one case around which the machine has these speeds, one after the other.
