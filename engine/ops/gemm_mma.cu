@@ -105,7 +105,6 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
   for (int leaf = 0; leaf < kLeaves; ++leaf) {
 #pragma unroll
     for (int n = 0; n < kTiles; ++n) {
-#pragma unroll
       for (int i = 0; i < 4; ++i) total[n][i] = 0.0F;
     }
     for (int b = 0; b < shard_blocks; ++b) {
@@ -137,7 +136,6 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
       }
 #pragma unroll
       for (int n = 0; n < kTiles; ++n) {
-#pragma unroll
         for (int i = 0; i < 4; ++i) {
           if constexpr (kGrouped) {
             sum[n][i] = scale_block(args, first_token + n * 8 + lane % 4 * 2 + i % 2,
@@ -151,7 +149,6 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
     if (args.a_scale != nullptr) {
 #pragma unroll
       for (int n = 0; n < kTiles; ++n) {
-#pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int token = first_token + n * 8 + lane % 4 * 2 + i % 2;
           total[n][i] = __fmul_rn(total[n][i], shard_scale(args, token, part * kLeaves + leaf));
@@ -166,7 +163,6 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
       joins = (leaf + 1) % (2 << level) == 0;
 #pragma unroll
       for (int n = 0; n < kTiles; ++n) {
-#pragma unroll
         for (int i = 0; i < 4; ++i) {
           if (joins) {
             total[n][i] = __fadd_rn(pending[level][n][i], total[n][i]);
@@ -182,7 +178,6 @@ __global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs
                                 output_row(args, first_output + 8)};
 #pragma unroll
   for (int n = 0; n < kTiles; ++n) {
-#pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int row = first_row + warp * 16 + lane / 4 + i / 2 * 8;
       const int token = first_token + n * 8 + lane % 4 * 2 + i % 2;
