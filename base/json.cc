@@ -91,6 +91,7 @@ namespace {
 
 /// What parsing works with. For small texts it is kept: making it costs more than using it.
 struct ParserBuffers {
+  explicit ParserBuffers(std::size_t most_bytes) : parser(most_bytes) {}
   simdjson::ondemand::parser parser;
   std::string text;  // with the room behind it that simdjson reads into
   // Of the arrays and objects that are being read, the innermost last: each gets exactly the memory
@@ -122,9 +123,9 @@ class JsonParser {
       throw_input("{}: {} bytes of JSON, at most {} are accepted", source_, text_.size(),
                   limits_.max_bytes);
     }
-    thread_local ParserBuffers small;
+    thread_local ParserBuffers small(simdjson::SIMDJSON_MAXSIZE_BYTES);
     std::optional<ParserBuffers> large;
-    if (text_.size() > kSmallText) large.emplace(simdjson::ondemand::parser(limits_.max_bytes));
+    if (text_.size() > kSmallText) large.emplace(limits_.max_bytes);
     buffers_ = large ? &*large : &small;
     buffers_->items.clear();  // an error may have left some there
     buffers_->members.clear();

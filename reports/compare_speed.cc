@@ -19,7 +19,7 @@ std::string machine_difference(const store::BenchCaseRecord& before,
   const auto a = store::usual_speed(before);
   const auto b = store::usual_speed(after);
   if (!a || !b) return "";
-  const std::string found = store::difference(*a, *b, store::kAlikeMachines);
+  const std::string found = store::difference(*a, *b, store::kAlikeRuns);
   return found.empty() ? "" : "the machine itself differed: " + found;
 }
 

@@ -17,8 +17,11 @@ struct MachineSpeed {
   double loops_per_s = 0;
 };
 
-/// By how much two moments of one machine may differ and still be alike.
-inline constexpr double kAlikeMachines = 0.15;
+/// By how much a moment may differ from what is usual and still be alike: one look is off by some
+/// percent by itself.
+inline constexpr double kAlikeMoments = 0.15;
+/// The same for what is usual in two runs: medians of many looks.
+inline constexpr double kAlikeRuns = 0.05;
 
 /// "machine_speed" of a repetition's detail: before it and after it.
 Json to_json(const MachineSpeed& before, const MachineSpeed& after);

@@ -63,7 +63,7 @@ struct NoiseLimits {
   double foreign_cores = 0.15;
   double stolen_share = 0.02;
   /// By how much the machine's own speed may differ from what it mostly was during the run.
-  double drift = store::kAlikeMachines;
+  double drift = store::kAlikeMoments;
   bool foreign_counts = true;  // false: the measured server runs on this machine itself
 };
 /// "" for a quiet machine, else what was wrong.

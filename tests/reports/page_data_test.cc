@@ -75,7 +75,7 @@ TEST_F(PageDataTest, SpeedsOfAMachineThatChangedAreNoted) {
     return run.name;
   };
   const std::string base = measured("bf16", 100);
-  const std::string alike = measured("fp8", 95);
+  const std::string alike = measured("fp8", 97);
   const std::string other = measured("int8", 60);
   const auto notes = [&](const std::string& run) {
     return load_page(store_, {.runs = {base, run}}).notes;
