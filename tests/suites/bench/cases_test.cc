@@ -324,7 +324,8 @@ TEST_F(Drift, ARepetitionOnAnotherMachineIsLeftOutAndMadeAgain) {
   ASSERT_EQ(bench.reps.size(), 4);
   EXPECT_EQ(bench.reps[1].invalid_reason,
             "the machine was not as usual in this run: memory is read at 160 %");
-  for (const std::size_t good : {0U, 2U, 3U}) EXPECT_EQ(bench.reps[good].invalid_reason, "") << good;
+  for (const std::size_t good : {0U, 2U, 3U})
+    EXPECT_EQ(bench.reps[good].invalid_reason, "") << good;
   EXPECT_EQ(figures_of(bench).at(0).reps, 3);
   EXPECT_EQ(measured.remarks.at(0),
             "x: 1 of 4 repetitions left out: the machine was not as usual in this run: memory is "
