@@ -143,12 +143,15 @@ class EntryReader {
 
   std::int64_t byte_size(const TensorEntry& tensor) const {
     std::int64_t bits = dtype_bits(tensor.dtype);
+    bool empty = false;
     for (const std::int64_t size : tensor.shape) {
-      if (size == 0) return 0;
+      empty = empty || size == 0;
+      // Also where another dimension is 0: whoever multiplies some of them must not overflow.
+      if (size > 0 && __builtin_mul_overflow(bits, size, &bits)) {
+        fail("its shape is larger than any file");
+      }
     }
-    for (const std::int64_t size : tensor.shape) {
-      if (__builtin_mul_overflow(bits, size, &bits)) fail("its shape is larger than any file");
-    }
+    if (empty) return 0;
     if (bits % 8 != 0) fail("its size is no whole number of bytes");
     return bits / 8;
   }

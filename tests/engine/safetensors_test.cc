@@ -71,6 +71,8 @@ const Malformed kMalformed[] = {
      "larger than any file"},
     {R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}})", 0,
      "larger than any file"},
+    {R"({"a":{"dtype":"F32","shape":[4611686018427387904,0],"data_offsets":[0,0]}})", 0,
+     "larger than any file"},
     {R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}})", 1, "whole number of bytes"},
     {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}})", 1, "list of two"},
     {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[-1,0]}})", 1, "two non-negative"},
