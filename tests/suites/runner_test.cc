@@ -1,6 +1,7 @@
 // The runner on a made-up model: what is asked, stored and resumed, without an engine.
 #include "suites/runner.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -171,13 +172,9 @@ TEST_F(Runner, WhatWasStoredWithoutAVerdictIsScoredWithoutAskingAgain) {
   constexpr int kQuestions = 10000;
   write_questions(kQuestions);
   EXPECT_THROW(run(kQuestions - 1), Error);
-  std::int64_t unscored = 0;
-  {
-    const store::Store store = open();
-    const auto tasks = store.load_tasks(store.list_runs().front().row);
-    for (const store::StoredKey& key : store.stored_keys(tasks[0].row)) unscored += !key.scored;
-  }
-  EXPECT_GT(unscored, 0);
+  // As a kill between an answer and its verdict leaves it.
+  SQLite::Database(folder_.path() / "r.db", SQLite::OPEN_READWRITE)
+      .exec("DELETE FROM score_part; DELETE FROM score");
   set_interrupt_for_test(0);
   EXPECT_EQ(run()[0].unscored, 0);
   EXPECT_EQ(asked_, 1);
