@@ -39,6 +39,14 @@ ExitCode measure_and_finish(const BenchArguments& a, BenchModel& model,
   return finish_bench(a, run, std::move(measured));
 }
 
+void add_min_time_option(CLI::App& command, double& min_time_s) {
+  command
+      .add_option("--min-time", min_time_s,
+                  "A repetition repeats its requests for at least so many seconds")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
+}
+
 ExitCode latency(const LatencyArguments& a) {
   BenchModel model(a);
   Json definition;
@@ -46,6 +54,7 @@ ExitCode latency(const LatencyArguments& a) {
   definition.set("input", list_json(a.options.inputs));
   definition.set("output", list_json(a.options.outputs));
   definition.set("iterations", a.options.iterations);
+  definition.set("min_time_s", a.options.min_time_s);
   return measure_and_finish(a, model, suites::latency_cases(model.target(), a.options),
                             bench_run(a, model, "bench latency", std::move(definition)));
 }
@@ -68,6 +77,7 @@ ExitCode throughput(const ThroughputArguments& a) {
   for (const auto& load : options.loads) loads.push_back(suites::lengths_json(load));
   definition.set("lengths", std::move(loads));
   definition.set("requests", options.requests);
+  definition.set("min_time_s", options.min_time_s);
   return measure_and_finish(a, model, suites::throughput_cases(model.target(), options),
                             bench_run(a, model, "bench throughput", std::move(definition)));
 }
@@ -90,8 +100,9 @@ void add_bench_latency(CLI::App& bench, Chosen& chosen) {
   command->add_option("--output", a->options.outputs, "Tokens of an answer; several")
       ->delimiter(',')
       ->check(CLI::Range(1, 1 << 24));
-  command->add_option("--iterations", a->options.iterations, "Batches of one repetition")
+  command->add_option("--iterations", a->options.iterations, "Batches of one repetition, at least")
       ->check(CLI::Range(1, 1 << 20));
+  add_min_time_option(*command, a->options.min_time_s);
   command->add_option("--warm-up", a->options.warm_up_s, "At most so many seconds for each case")
       ->check(CLI::Range(0.0, 1e6));
   command->callback(
@@ -114,8 +125,9 @@ void add_bench_throughput(CLI::App& bench, Chosen& chosen) {
   command->add_option("--lengths", a->lengths,
                       "Draw both from a file with {\"input\": N, \"output\": N} in each line, or "
                       "from a stored run: run:NAME");
-  command->add_option("--requests", a->options.requests, "Requests of one repetition")
+  command->add_option("--requests", a->options.requests, "Requests sent at once")
       ->check(CLI::Range(1, 1 << 24));
+  add_min_time_option(*command, a->options.min_time_s);
   command->add_option("--warm-up", a->options.warm_up_s, "At most so many seconds for each case")
       ->check(CLI::Range(0.0, 1e6));
   command->callback(

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "base/machine_speed.h"
+
 namespace assay::engine {
 
 struct Roofline {
@@ -30,15 +32,8 @@ Roofline measure_cpu_roofline(int threads);
 /// Throws: Error(kEnvironment) without a GPU or in a build without CUDA.
 Roofline measure_gpu_roofline();
 
-/// How fast the machine is at a moment, by the same short work each time: for telling whether two
-/// moments were alike, not as a bound. What moves it from outside: other guests of a host, which
+/// How fast the machine is right now. What moves it from outside: other guests of a host, which
 /// also move this one's cores to other places; heat; a battery.
-struct MachineSpeed {
-  double read_bytes_per_s = 0;  // by all threads, of a block that few caches hold
-  double flops_per_s = 0;       // by all threads; fused multiply-adds in FP32 count as two
-  double loops_per_s = 0;       // empty loops of a thread team: how near the cores are; 0: 1 thread
-};
-
 /// Used by one thread, while the process does nothing else.
 class SpeedProbe {
  public:

@@ -1,21 +1,15 @@
 // How fast the machine itself was while something was measured on it, as its records tell: figures
-// belong together where the machine was alike. engine/roofline.h says what is measured.
+// belong together where the machine was alike. base/machine_speed.h says what is measured.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/machine_speed.h"
 #include "store/measurement_records.h"
 
 namespace assay::store {
-
-/// At a moment. 0: not measured.
-struct MachineSpeed {
-  double read_bytes_per_s = 0;
-  double flops_per_s = 0;
-  double loops_per_s = 0;
-};
 
 /// By how much a moment may differ from what is usual and still be alike: one look is off by some
 /// percent by itself.

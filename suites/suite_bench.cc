@@ -53,6 +53,7 @@ LatencyOptions latency(ObjectReader& reader, const Json& json) {
   out.inputs = counts(reader, json, "input", out.inputs, kMostTokens);
   out.outputs = counts(reader, json, "output", out.outputs, kMostTokens);
   out.iterations = reader.integer("iterations", out.iterations, 1, kMany);
+  out.min_time_s = positive(reader, json, "min_time_s", out.min_time_s);
   out.warm_up_s = positive(reader, json, "warm_up_s", out.warm_up_s);
   return out;
 }
@@ -66,6 +67,7 @@ ThroughputOptions throughput(ObjectReader& reader, const Json& json) {
     }
   }
   out.requests = reader.integer("requests", out.requests, 1, kMany);
+  out.min_time_s = positive(reader, json, "min_time_s", out.min_time_s);
   out.warm_up_s = positive(reader, json, "warm_up_s", out.warm_up_s);
   return out;
 }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "suites/bench/bound.h"
-#include "suites/interrupt.h"
+#include "suites/bench/bursts.h"
 
 namespace assay::suites {
 namespace {
@@ -24,27 +24,19 @@ void add_bounds(const BenchTarget& target, std::int64_t batch, const RequestLeng
   figures.values.emplace_back("tpot_share_of_bound", step / *tpot);
 }
 
-RepOutcome measure(const BenchTarget& target, const std::string& name, std::int64_t batch,
-                   const RequestLength& length, std::int64_t iterations, std::int64_t rep) {
-  std::vector<RequestTiming> all;
-  Window window;
-  for (std::int64_t i = 0; i < iterations && !interrupted(); ++i) {
-    const Workload workload = workload_for(target, {length}, name, rep * iterations + i);
-    LoadResult load =
-        run_workload(target, workload, {.arrivals = Arrivals::kBurst, .requests = batch});
-    if (i == 0) window.begin_ns = load.begin_ns;
-    window.end_ns = load.end_ns;
-    for (RequestTiming& request : load.requests) all.push_back(std::move(request));
-  }
+RepOutcome measure(const BenchTarget& target, const std::string& name, const BurstPlan& plan,
+                   std::int64_t rep) {
+  const BurstSeries series = run_bursts(target, plan, name, rep);
   RepOutcome out;
-  if (window.end_ns <= window.begin_ns) return out;
-  Figures figures = figures_of(all, window, {});
-  add_bounds(target, batch, length, figures);
-  out.duration_ns = window.end_ns - window.begin_ns;
-  for (const RequestTiming& request : all) out.output_tokens += request.output_tokens;
+  if (series.bursts == 0) return out;
+  Figures figures = figures_of(series.requests, series.window, {});
+  add_bounds(target, plan.requests, plan.lengths.front(), figures);
+  out.duration_ns = series.window.end_ns - series.window.begin_ns;
+  for (const RequestTiming& request : series.requests) out.output_tokens += request.output_tokens;
   out.values = std::move(figures.values);
   out.detail.set("within_run", std::move(figures.within_run));
   out.detail.set("requests", figures.requests);
+  out.detail.set("bursts", series.bursts);
   if (figures.errors > 0) {
     out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
   }
@@ -65,13 +57,17 @@ std::vector<BenchCase> latency_cases(const BenchTarget& target, const LatencyOpt
         bench.params = Json::Object{{"batch", batch},
                                     {"input", input},
                                     {"output", output},
-                                    {"iterations", options.iterations}};
+                                    {"iterations", options.iterations},
+                                    {"min_time_s", options.min_time_s}};
         bench.warm_up = [&target, name = bench.name, length, batch, budget = options.warm_up_s] {
           return warm_up_bursts(target, name, {length}, batch, budget);
         };
-        bench.measure = [&target, name = bench.name, length, batch,
-                         iterations = options.iterations](std::int64_t rep) {
-          return measure(target, name, batch, length, iterations, rep);
+        const BurstPlan plan{.lengths = {length},
+                             .requests = batch,
+                             .bursts = options.iterations,
+                             .min_time_s = options.min_time_s};
+        bench.measure = [&target, name = bench.name, plan](std::int64_t rep) {
+          return measure(target, name, plan, rep);
         };
         out.push_back(std::move(bench));
       }

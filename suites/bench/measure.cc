@@ -64,7 +64,7 @@ class Measuring {
     if (interrupted()) return;
     store::BenchRepRecord record{.number = rep, .order_index = order_++};
     record.started_at = store::utc_now();
-    std::vector<store::MachineSpeed> moments;
+    std::vector<MachineSpeed> moments;
     look_at_speed(moments);
     telemetry_.begin();
     RepOutcome outcome = bench.measure(rep);
@@ -95,20 +95,17 @@ class Measuring {
     out_.cases[index].reps.push_back(std::move(record));
   }
 
-  void look_at_speed(std::vector<store::MachineSpeed>& moments) {
+  void look_at_speed(std::vector<MachineSpeed>& moments) {
     if (!options_.machine_speed) return;
-    const engine::MachineSpeed seen = options_.machine_speed();
-    moments.push_back({.read_bytes_per_s = seen.read_bytes_per_s,
-                       .flops_per_s = seen.flops_per_s,
-                       .loops_per_s = seen.loops_per_s});
+    moments.push_back(options_.machine_speed());
     speeds_.push_back(moments.back());
   }
 
   /// "" where the machine was as it mostly is in this run, before the repetition and after it.
-  std::string drift(const std::vector<store::MachineSpeed>& moments) const {
+  std::string drift(const std::vector<MachineSpeed>& moments) const {
     if (moments.empty()) return "";
-    const store::MachineSpeed usual = store::median_speed(speeds_);
-    for (const store::MachineSpeed& moment : moments) {
+    const MachineSpeed usual = store::median_speed(speeds_);
+    for (const MachineSpeed& moment : moments) {
       const std::string found = store::difference(usual, moment, options_.noise.drift);
       if (!found.empty()) return "the machine was not as usual in this run: " + found;
     }
@@ -162,7 +159,7 @@ class Measuring {
   std::vector<Json> warm_ups_;
   std::vector<std::int64_t> lacking_;  // repetitions of each case after this start
   Telemetry telemetry_;
-  std::vector<store::MachineSpeed> speeds_;  // of all moments
+  std::vector<MachineSpeed> speeds_;  // of all moments
   std::int64_t order_ = 0;
   Measured out_;
 };

@@ -12,7 +12,7 @@
 
 #include "base/estimate.h"
 #include "base/json.h"
-#include "engine/roofline.h"
+#include "base/machine_speed.h"
 #include "store/records.h"
 #include "suites/bench/telemetry.h"
 
@@ -46,7 +46,7 @@ struct MeasureOptions {
   std::function<void()> restart;   // makes the model anew; for two starts or more
   NoiseLimits noise;
   /// How fast the machine is right now, where figures depend on it; may be empty.
-  std::function<engine::MachineSpeed()> machine_speed;
+  std::function<MachineSpeed()> machine_speed;
   std::function<void(const std::string& line)> progress;  // may be empty
 };
 

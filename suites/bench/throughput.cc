@@ -5,12 +5,19 @@
 #include <algorithm>
 
 #include "suites/bench/bound.h"
-#include "suites/bench/window.h"
+#include "suites/bench/bursts.h"
 
 namespace assay::suites {
 namespace {
 
 constexpr std::int64_t kWarmUpOutput = 8;  // tokens: warm-up is for memory and kernels
+
+/// Sums over the bursts of a repetition.
+struct OfflineSum {
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  double least_s = 0;  // by the bounds; 0 where they are not known
+};
 
 OfflineWork work_of(const LoadResult& load) {
   OfflineWork out;
@@ -22,34 +29,33 @@ OfflineWork work_of(const LoadResult& load) {
   return out;
 }
 
-void add_bound(const BenchTarget& target, const OfflineWork& work, double seconds,
-               Figures& figures) {
-  const auto cost = step_cost(target.session->info());
-  if (!cost || !target.roofline) return;
-  const double least = least_offline_s(*cost, *target.roofline, work);
-  figures.values.emplace_back("output_tokens_per_s_bound",
-                              static_cast<double>(work.output_tokens) / least);
-  figures.values.emplace_back("share_of_bound", least / seconds);
-}
-
-RepOutcome measure(const BenchTarget& target, const std::string& name,
-                   const std::vector<RequestLength>& lengths, std::int64_t requests,
+RepOutcome measure(const BenchTarget& target, const std::string& name, const BurstPlan& plan,
                    std::int64_t rep) {
-  const LoadPlan plan{.arrivals = Arrivals::kBurst, .requests = requests};
-  const LoadResult load = run_workload(target, workload_for(target, lengths, name, rep), plan);
+  const auto cost = step_cost(target.session->info());
+  OfflineSum sum;
+  const BurstSeries series = run_bursts(target, plan, name, rep, [&](const LoadResult& load) {
+    const OfflineWork work = work_of(load);
+    sum.input_tokens += work.input_tokens;
+    sum.output_tokens += work.output_tokens;
+    if (cost && target.roofline) sum.least_s += least_offline_s(*cost, *target.roofline, work);
+  });
   RepOutcome out;
-  if (load.requests.empty()) return out;
-  const Window window = measured_window(load, plan, {});
-  Figures figures = figures_of(load.requests, window, {});
-  const OfflineWork work = work_of(load);
-  add_bound(target, work, static_cast<double>(window.end_ns - window.begin_ns) / 1e9, figures);
-  out.duration_ns = window.end_ns - window.begin_ns;
-  out.output_tokens = work.output_tokens;
+  if (series.bursts == 0) return out;
+  Figures figures = figures_of(series.requests, series.window, {});
+  out.duration_ns = series.window.end_ns - series.window.begin_ns;
+  if (sum.least_s > 0) {
+    figures.values.emplace_back("output_tokens_per_s_bound",
+                                static_cast<double>(sum.output_tokens) / sum.least_s);
+    figures.values.emplace_back("share_of_bound",
+                                sum.least_s / (static_cast<double>(out.duration_ns) / 1e9));
+  }
+  out.output_tokens = sum.output_tokens;
   out.values = std::move(figures.values);
   out.detail.set("within_run", std::move(figures.within_run));
   out.detail.set("requests", figures.requests);
-  out.detail.set("input_tokens", work.input_tokens);
-  out.detail.set("output_tokens", work.output_tokens);
+  out.detail.set("bursts", series.bursts);
+  out.detail.set("input_tokens", sum.input_tokens);
+  out.detail.set("output_tokens", sum.output_tokens);
   if (figures.errors > 0) {
     out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
   }
@@ -68,6 +74,7 @@ std::vector<BenchCase> throughput_cases(const BenchTarget& target,
     bench.kind = "throughput";
     bench.params = lengths_json(lengths);
     bench.params.set("requests", options.requests);
+    bench.params.set("min_time_s", options.min_time_s);
     std::vector<RequestLength> shorter = lengths;
     for (RequestLength& length : shorter) length.output = std::min(length.output, kWarmUpOutput);
     bench.warm_up = [&target, name = bench.name, shorter, requests = options.requests,
@@ -75,8 +82,11 @@ std::vector<BenchCase> throughput_cases(const BenchTarget& target,
       const std::int64_t few = std::min<std::int64_t>(requests, 8);
       return warm_up_bursts(target, name, shorter, few, budget);
     };
-    bench.measure = [&target, name = bench.name, lengths, requests = options.requests](
-                        std::int64_t rep) { return measure(target, name, lengths, requests, rep); };
+    const BurstPlan plan{
+        .lengths = lengths, .requests = options.requests, .min_time_s = options.min_time_s};
+    bench.measure = [&target, name = bench.name, plan](std::int64_t rep) {
+      return measure(target, name, plan, rep);
+    };
     out.push_back(std::move(bench));
   }
   return out;

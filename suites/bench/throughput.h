@@ -5,14 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "suites/bench/target.h"
+#include "suites/bench/bursts.h"
 
 namespace assay::suites {
 
 struct ThroughputOptions {
   std::vector<std::vector<RequestLength>> loads = {{{.input = 512, .output = 128}}};
-  std::int64_t requests = 64;
-  double warm_up_s = 30;  // at most
+  std::int64_t requests = 64;         // sent at once
+  double min_time_s = kUsualMinTime;  // of one repetition: bursts are repeated
+  double warm_up_s = 30;              // at most
 };
 
 /// One case for each of the loads.

@@ -33,7 +33,7 @@ def cases(text):
 
 def check_latency(db):
     words = ["bench", "latency", "--model", MODEL, "--batch", "1,2", "--input", 16, "--output", 8, "--iterations", 2,
-             "--starts", 1, "--reps", 4, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE]
+             "--min-time", 0, "--starts", 1, "--reps", 4, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE]
     first, second = cases(assay(*words)), cases(assay(*words))
     case = first["latency/batch:2/in:16/out:8"]
     metrics = case["metrics"]
@@ -80,7 +80,7 @@ def check_throughput(db, folder):
     lengths = folder / "lengths.jsonl"
     lengths.write_text('{"input": 8, "output": 4}\n{"input": 16, "output": 8}\n')
     found = cases(assay("bench", "throughput", "--model", MODEL, "--lengths", lengths, "--requests", 8, "--starts", 2, "--reps", 2,
-                        "--warm-up", 1, "--db", db, "--json", *ANY_NOISE))
+                        "--min-time", 0.2, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE))
     metrics = found["throughput/in:drawn/out:drawn/requests:8"]["metrics"]
     assert 0 < metrics["share_of_bound"]["mean"] < 1
     assert metrics["output_tokens_per_s"]["mean"] > 0
@@ -117,8 +117,8 @@ def check_suite(db, folder):
     suite.write_text(json.dumps({
         "assay_suite": 1, "name": "speed", "model": str(MODEL), "settings": ["bf16", "fp8"],
         "bench": {"starts": 2, "reps": 2, "allowed_noise": 1000, "allowed_drift": 1, "cases": [
-            {"bench": "throughput", "input": 8, "output": 4, "requests": 4, "warm_up_s": 0.1},
-            {"bench": "latency", "input": 8, "output": 4, "iterations": 1, "warm_up_s": 0.1}]}}))
+            {"bench": "throughput", "input": 8, "output": 4, "requests": 4, "warm_up_s": 0.1, "min_time_s": 0.1},
+            {"bench": "latency", "input": 8, "output": 4, "iterations": 1, "warm_up_s": 0.1, "min_time_s": 0}]}}))
     runs = json.loads(assay("run", suite, "--db", db, "--json"))["runs"]
     assert len(runs) == 2
     names = {case["case"] for case in runs[0]["benches"]}

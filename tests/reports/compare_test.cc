@@ -297,7 +297,7 @@ TEST_F(CompareTest, SpeedsOfAMachineThatChangedAreInconclusive) {
   const auto b = add_run("1");
   const auto measure = [&](const store::RunRecord& run, double read) {
     store::BenchCaseRecord bench{"latency/isl:8", "latency", Json(), {}};
-    const store::MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
+    const MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
     Json detail;
     detail.set("machine_speed", store::to_json(speed, speed));
     for (int i = 0; i < 6; ++i) {

@@ -67,7 +67,7 @@ TEST_F(PageDataTest, SpeedsOfAMachineThatChangedAreNoted) {
   const auto measured = [&](const char* setting, double read) {
     const store::RunRecord run = add_run(setting, "1111");
     store::BenchCaseRecord bench{"latency/batch:1", "latency", Json(Json::Object{}), {}};
-    const store::MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
+    const MachineSpeed speed{.read_bytes_per_s = read, .flops_per_s = 1, .loops_per_s = 1};
     Json detail;
     detail.set("machine_speed", store::to_json(speed, speed));
     bench.reps.push_back({0, 0, false, "", 1, "", detail, {{"tpot_ms_p50", 5}}});

@@ -311,7 +311,7 @@ class Drift : public testing::Test {
     MeasureOptions options{.reps = reps};
     options.noise = {.foreign_cores = 1e9, .stolen_share = 2};
     options.machine_speed = [next = std::size_t{0}, read_speeds]() mutable {
-      return engine::MachineSpeed{
+      return MachineSpeed{
           .read_bytes_per_s = read_speeds.at(next++), .flops_per_s = 1, .loops_per_s = 1};
     };
     return measure_cases({bench}, options);

@@ -50,6 +50,7 @@ TEST(SuiteBench, MistakesAreErrorsWithTheirPlace) {
         R"({ "cases": [ { "bench": "latency", "bach": 1 } ] })",
         R"({ "cases": [ { "bench": "latency", "batch": 0 } ] })",
         R"({ "cases": [ { "bench": "latency", "batch": [] } ] })",
+        R"({ "cases": [ { "bench": "latency", "min_time_s": -1 } ] })",
         R"({ "cases": [ { "bench": "serve" } ] })",
         R"({ "cases": [ { "bench": "serve", "arrivals": "closed" } ] })",
         R"({ "cases": [ { "bench": "serve", "arrivals": "burst" } ] })",
@@ -75,7 +76,8 @@ TEST(SuiteBench, ASuiteOfSpeedAloneMakesFinishedRuns) {
   std::ofstream(folder / "speed.jsonc") << R"({
     "assay_suite": 1, "name": "speed", "model": "dummy:x", "settings": ["bf16", "fp8"],
     "bench": { "starts": 2, "reps": 2, "allowed_noise": 1e6, "allowed_drift": 1,
-               "cases": [ { "bench": "throughput", "input": 4, "output": 2, "requests": 3 } ] } })";
+               "cases": [ { "bench": "throughput", "input": 4, "output": 2, "requests": 3,
+                            "min_time_s": 0 } ] } })";
   const Suite suite = load_suite(folder / "speed.jsonc");
   EXPECT_TRUE(suite.tasks.empty());
   store::Store store = store::Store::open(folder / "speed.db", store::OpenMode::kCreate);
