@@ -20,8 +20,9 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
   PageAnswer out{.question = "Which scores best?"};
   const auto best = best_run(page);
   if (!best) {
-    out.answer = "Not comparable";
-    out.detail = "The runs have no task in common that can be compared.";
+    out.answer = page.metrics.empty() ? "Not measured" : "Not comparable";
+    out.detail = page.metrics.empty() ? "The runs have no task: they measured speed alone."
+                                      : "The runs have no task in common that can be compared.";
     return out;
   }
   out.answer = short_run_name(page, *best);
@@ -45,7 +46,8 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
 }
 
 PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdicts) {
-  PageAnswer out{.question = "Which is fastest without a loss?"};
+  PageAnswer out{.question =
+                     page.metrics.empty() ? "Which is fastest?" : "Which is fastest without a loss?"};
   const auto fastest = fastest_without_loss(page);
   const auto& reference = page.runs[page.reference];
   if (!fastest || !reference.tokens_per_second) {
@@ -57,14 +59,14 @@ PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdict
   out.answer = short_run_name(page, *fastest);
   out.detail = short_number(*run.tokens_per_second) + " tokens/s";
   if (*fastest == page.reference) {
-    out.detail += ": no faster run is free of an established loss.";
+    out.detail += page.metrics.empty() ? "." : ": no faster run is free of an established loss.";
     return out;
   }
   out.detail +=
       fmt::format(", {:.2f}\u00D7 {}.", *run.tokens_per_second / *reference.tokens_per_second,
                   short_run_name(page, page.reference));
   for (const RunVerdict& verdict : verdicts) {
-    if (verdict.run != *fastest) continue;
+    if (verdict.run != *fastest || verdict.tasks == 0) continue;
     out.detail += fmt::format(
         " No established loss on {}; a loss below {} points could hide in one{}.",
         counted(verdict.tasks, "task"), percent(verdict.detectable),
@@ -174,6 +176,7 @@ std::optional<std::size_t> best_run(const Page& page) {
 std::optional<std::size_t> fastest_without_loss(const Page& page) {
   std::vector<bool> sound(page.runs.size(), true);
   for (const RunVerdict& verdict : verdicts_of(page)) {
+    if (page.metrics.empty()) break;  // speed alone: nothing was to be lost
     sound[verdict.run] = verdict.tasks > 0 && !verdict.is_worse() && verdict.incomparable.empty();
   }
   std::optional<std::size_t> out;

@@ -38,6 +38,7 @@ std::optional<std::size_t> best_run(const Page& page);
 /// What runs are ranked by: PageRun::mean, or the value of the only common task.
 std::optional<double> rank_value(const Page& page, std::size_t run);
 /// The fastest run that is not worse than the reference in any task; the reference itself counts.
+/// Of runs that measured speed alone, the fastest.
 std::optional<std::size_t> fastest_without_loss(const Page& page);
 
 /// "gsm8k@assay -2.1 points [-3.0, -1.2], 31 right to wrong, 12 wrong to right, Holm p 0.003".

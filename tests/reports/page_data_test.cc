@@ -7,6 +7,7 @@
 #include "reports/compare.h"
 #include "reports/page_speed.h"
 #include "reports/page_text.h"
+#include "reports/page_verdict.h"
 #include "store/machine_speed.h"
 #include "tests/store/fixture.h"
 #include "tests/support/shared_data.h"
@@ -83,6 +84,28 @@ TEST_F(PageDataTest, SpeedsOfAMachineThatChangedAreNoted) {
   const auto note = testing::HasSubstr("the machine itself differed: memory is read at 60 %");
   EXPECT_THAT(notes(other), testing::Contains(note));
   EXPECT_THAT(notes(alike), testing::Not(testing::Contains(testing::HasSubstr("machine"))));
+}
+
+TEST_F(PageDataTest, RunsOfSpeedAloneHaveAFastestAndNoLoss) {
+  const auto measured = [&](const char* setting, double rate) {
+    const store::RunRecord run = store_.load_run(store_.create_run(
+        test::example_run(setting), std::vector<store::RunTaskRecord>{}));
+    store::RunWriter(store_, run.row, run.machine).finish(store::RunStatus::kDone);
+    store::BenchCaseRecord bench{"throughput/x", "throughput", Json(Json::Object{}), {}};
+    bench.reps.push_back({0, 0, false, "", 1, "", Json(), {{"output_tokens_per_s", rate}}});
+    store_.add_bench(run.row, std::vector{bench});
+    return run.name;
+  };
+  const std::string slow = measured("bf16", 100);
+  const std::string fast = measured("fp8", 150);
+  const auto answers = answers_of(load_page(store_, {.runs = {slow, fast}}));
+  ASSERT_EQ(answers.size(), 3);
+  EXPECT_EQ(answers[0].answer, "Not measured");
+  EXPECT_EQ(answers[1].question, "Which is fastest?");
+  EXPECT_EQ(answers[1].answer, "fp8");
+  EXPECT_EQ(answers[1].detail, "150 tokens/s, 1.50\u00D7 bf16.");
+  const std::string slower = measured("int8", 50);
+  EXPECT_EQ(answers_of(load_page(store_, {.runs = {slow, slower}}))[1].detail, "100 tokens/s.");
 }
 
 TEST_F(PageDataTest, TheMeanOfTasksIsThatOfTheComparisonAndDecidesTheVerdict) {
