@@ -46,8 +46,8 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
 }
 
 PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdicts) {
-  PageAnswer out{.question =
-                     page.metrics.empty() ? "Which is fastest?" : "Which is fastest without a loss?"};
+  PageAnswer out{.question = page.metrics.empty() ? "Which is fastest?"
+                                                  : "Which is fastest without a loss?"};
   const auto fastest = fastest_without_loss(page);
   const auto& reference = page.runs[page.reference];
   if (!fastest || !reference.tokens_per_second) {
