@@ -14,6 +14,8 @@ from pathlib import Path
 
 ASSAY, ROOT = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
 MODEL = ROOT / "datasets/mini/model"
+# A sanitizer slows the loops that measure the machine otherwise than it slows the engine: no bound is one then.
+BOUNDS_HOLD = os.environ.get("ASSAY_TEST_SLOWDOWN", "1") == "1"
 ANY_NOISE = ["--allowed-noise", "1000", "--allowed-drift", "1", "--quiet"]
 
 
@@ -40,7 +42,7 @@ def check_latency(db):
     for name in ("ttft_ms_p50", "tpot_ms_p50", "itl_ms_p99", "e2e_ms_p90", "output_tokens_per_s", "tpot_bound_ms"):
         assert metrics[name]["mean"] > 0 and metrics[name]["reps"] == 4, name
         assert metrics[name]["ci95"][0] <= metrics[name]["mean"] <= metrics[name]["ci95"][1], name
-    assert metrics["tpot_share_of_bound"]["mean"] < 1
+    assert 0 < metrics["tpot_share_of_bound"]["mean"] and (metrics["tpot_share_of_bound"]["mean"] < 1 or not BOUNDS_HOLD)
     assert any(name.startswith("roofline/cpu") for name in first)
     return case["run"], second["latency/batch:2/in:16/out:8"]["run"]
 
@@ -82,7 +84,7 @@ def check_throughput(db, folder):
     found = cases(assay("bench", "throughput", "--model", MODEL, "--lengths", lengths, "--requests", 8, "--starts", 2, "--reps", 2,
                         "--min-time", 0.2, "--warm-up", 1, "--db", db, "--json", *ANY_NOISE))
     metrics = found["throughput/in:drawn/out:drawn/requests:8"]["metrics"]
-    assert 0 < metrics["share_of_bound"]["mean"] < 1
+    assert 0 < metrics["share_of_bound"]["mean"] and (metrics["share_of_bound"]["mean"] < 1 or not BOUNDS_HOLD)
     assert metrics["output_tokens_per_s"]["mean"] > 0
     assert (metrics["output_tokens_per_s"]["starts"], metrics["output_tokens_per_s"]["reps"]) == (2, 4)
 

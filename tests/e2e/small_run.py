@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ASSAY = Path(sys.argv[1]).resolve()
 MINI = ROOT / "datasets/mini"
 MODEL = MINI / "model"
-SANITIZED = b"__asan_init" in ASSAY.read_bytes() or b"__tsan_init" in ASSAY.read_bytes()
+THREAD_SANITIZED = b"__tsan_init" in ASSAY.read_bytes()
+SANITIZED = THREAD_SANITIZED or b"__asan_init" in ASSAY.read_bytes()
 PROTOCOLS = {"gsm8k": "assay-0shot", "mgsm": "assay", "math": "assay", "humaneval": "assay", "ifeval": "assay"}
 os.environ.pop("ASSAY_DB", None)
 
