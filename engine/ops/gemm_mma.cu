@@ -18,6 +18,13 @@ constexpr int kThreads = kWarps * 32;
 constexpr int kTileRows = kWarps * 16;  // outputs of a block
 constexpr int kBlockK = static_cast<int>(kBlock);
 constexpr int kStages = 3;
+// Blocks that a multiprocessor holds at least. 0 leaves it to the compiler, which for sm_120a keeps
+// one instance to 64 registers and spills.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr int kResident = 4;
+#else
+constexpr int kResident = 0;
+#endif
 constexpr int kPad = 16;  // bytes behind a row: the lanes of a warp read different banks
 
 enum class Operands { kE4m3, kE4m3Bf16, kBf16 };  // weights x activations
@@ -67,7 +74,8 @@ __device__ __forceinline__ void fetch(std::byte* to, const void* base, std::int6
 /// Dynamic shared memory: a ring of three blocks of K. kLeaves: shards that a block folds.
 /// kGrouped: blocks of K have scales.
 template <Operands kOperands, int kTiles, int kLeaves, bool kGrouped>
-__global__ void __launch_bounds__(kThreads) gemm_mma_kernel(const DeviceGemmArgs args) {
+__global__ void __launch_bounds__(kThreads, kResident)
+    gemm_mma_kernel(const DeviceGemmArgs args) {
   wait_for_inputs();
   let_next_start();
   using T = Types<kOperands>;

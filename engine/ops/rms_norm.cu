@@ -53,7 +53,10 @@ __device__ __forceinline__ void fold_parts(const RmsNormArgs& args, std::int64_t
   float part[8][kWide];
 #pragma unroll
   for (int p = 0; p < 8; ++p) {
-    if (p < args.parts) load_floats<kWide>(at + p * stride, part[p]);
+    if (p < args.parts) {
+      load_floats<kWide>(at, part[p]);
+      at += stride;  // eight addresses at once are more registers than a thread has
+    }
   }
   if (args.part_scale != nullptr) {
 #pragma unroll
