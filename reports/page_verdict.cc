@@ -16,12 +16,15 @@ std::string task_names(const std::vector<const PageMetric*>& metrics) {
   return join(names, ", ");
 }
 
+/// No run has a task: nothing could be lost.
+bool speed_alone(const Page& page) { return page.metrics.empty(); }
+
 PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verdicts) {
   PageAnswer out{.question = "Which scores best?"};
   const auto best = best_run(page);
   if (!best) {
-    out.answer = page.metrics.empty() ? "Not measured" : "Not comparable";
-    out.detail = page.metrics.empty() ? "The runs have no task: they measured speed alone."
+    out.answer = speed_alone(page) ? "Not measured" : "Not comparable";
+    out.detail = speed_alone(page) ? "The runs have no task: they measured speed alone."
                                       : "The runs have no task in common that can be compared.";
     return out;
   }
@@ -46,7 +49,7 @@ PageAnswer accuracy_answer(const Page& page, const std::vector<RunVerdict>& verd
 }
 
 PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdicts) {
-  PageAnswer out{.question = page.metrics.empty() ? "Which is fastest?"
+  PageAnswer out{.question = speed_alone(page) ? "Which is fastest?"
                                                   : "Which is fastest without a loss?"};
   const auto fastest = fastest_without_loss(page);
   const auto& reference = page.runs[page.reference];
@@ -59,7 +62,7 @@ PageAnswer speed_answer(const Page& page, const std::vector<RunVerdict>& verdict
   out.answer = short_run_name(page, *fastest);
   out.detail = short_number(*run.tokens_per_second) + " tokens/s";
   if (*fastest == page.reference) {
-    out.detail += page.metrics.empty() ? "." : ": no faster run is free of an established loss.";
+    out.detail += speed_alone(page) ? "." : ": no faster run is free of an established loss.";
     return out;
   }
   out.detail +=
@@ -176,8 +179,8 @@ std::optional<std::size_t> best_run(const Page& page) {
 std::optional<std::size_t> fastest_without_loss(const Page& page) {
   std::vector<bool> sound(page.runs.size(), true);
   for (const RunVerdict& verdict : verdicts_of(page)) {
-    if (page.metrics.empty()) break;  // speed alone: nothing was to be lost
-    sound[verdict.run] = verdict.tasks > 0 && !verdict.is_worse() && verdict.incomparable.empty();
+    sound[verdict.run] = speed_alone(page) || (verdict.tasks > 0 && !verdict.is_worse() &&
+                                               verdict.incomparable.empty());
   }
   std::optional<std::size_t> out;
   for (std::size_t run = 0; run < page.runs.size(); ++run) {

@@ -1,5 +1,7 @@
 #include "suites/bench/bursts.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "suites/bench/window.h"
@@ -46,6 +48,20 @@ BurstSeries run_bursts(const BenchTarget& target, const BurstPlan& plan,
     }
     out.window.end_ns = window.end_ns + by_ns;
     ++out.bursts;
+  }
+  return out;
+}
+
+RepOutcome outcome_of(const BurstSeries& series, Figures figures) {
+  RepOutcome out;
+  out.duration_ns = series.window.end_ns - series.window.begin_ns;
+  for (const RequestTiming& request : series.requests) out.output_tokens += request.output_tokens;
+  out.values = std::move(figures.values);
+  out.detail.set("within_run", std::move(figures.within_run));
+  out.detail.set("requests", figures.requests);
+  out.detail.set("bursts", series.bursts);
+  if (figures.errors > 0) {
+    out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
   }
   return out;
 }

@@ -37,4 +37,8 @@ BurstSeries run_bursts(const BenchTarget& target, const BurstPlan& plan,
                        const std::string& case_name, std::int64_t rep,
                        const std::function<void(const LoadResult&)>& each = {});
 
+/// A repetition that consists of `series`, with the figures made of it; invalid where a request
+/// failed. REQUIRES: a finished burst.
+RepOutcome outcome_of(const BurstSeries& series, Figures figures);
+
 }  // namespace assay::suites

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "suites/bench/bound.h"
 #include "suites/bench/bursts.h"
 
@@ -27,20 +29,10 @@ void add_bounds(const BenchTarget& target, std::int64_t batch, const RequestLeng
 RepOutcome measure(const BenchTarget& target, const std::string& name, const BurstPlan& plan,
                    std::int64_t rep) {
   const BurstSeries series = run_bursts(target, plan, name, rep);
-  RepOutcome out;
-  if (series.bursts == 0) return out;
+  if (series.bursts == 0) return {};
   Figures figures = figures_of(series.requests, series.window, {});
   add_bounds(target, plan.requests, plan.lengths.front(), figures);
-  out.duration_ns = series.window.end_ns - series.window.begin_ns;
-  for (const RequestTiming& request : series.requests) out.output_tokens += request.output_tokens;
-  out.values = std::move(figures.values);
-  out.detail.set("within_run", std::move(figures.within_run));
-  out.detail.set("requests", figures.requests);
-  out.detail.set("bursts", series.bursts);
-  if (figures.errors > 0) {
-    out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
-  }
-  return out;
+  return outcome_of(series, std::move(figures));
 }
 
 }  // namespace

@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::int64_t kWarmUpOutput = 8;  // tokens: warm-up is for memory and kernels
 
-/// Sums over the bursts of a repetition.
-struct OfflineSum {
-  std::int64_t input_tokens = 0;
-  std::int64_t output_tokens = 0;
-  double least_s = 0;  // by the bounds; 0 where they are not known
-};
-
 OfflineWork work_of(const LoadResult& load) {
   OfflineWork out;
   for (const RequestTiming& request : load.requests) {
@@ -32,33 +25,23 @@ OfflineWork work_of(const LoadResult& load) {
 RepOutcome measure(const BenchTarget& target, const std::string& name, const BurstPlan& plan,
                    std::int64_t rep) {
   const auto cost = step_cost(target.session->info());
-  OfflineSum sum;
+  std::int64_t input_tokens = 0;
+  double least_s = 0;  // of all bursts, by the bounds; 0 where they are not known
   const BurstSeries series = run_bursts(target, plan, name, rep, [&](const LoadResult& load) {
     const OfflineWork work = work_of(load);
-    sum.input_tokens += work.input_tokens;
-    sum.output_tokens += work.output_tokens;
-    if (cost && target.roofline) sum.least_s += least_offline_s(*cost, *target.roofline, work);
+    input_tokens += work.input_tokens;
+    if (cost && target.roofline) least_s += least_offline_s(*cost, *target.roofline, work);
   });
-  RepOutcome out;
-  if (series.bursts == 0) return out;
-  Figures figures = figures_of(series.requests, series.window, {});
-  out.duration_ns = series.window.end_ns - series.window.begin_ns;
-  if (sum.least_s > 0) {
-    figures.values.emplace_back("output_tokens_per_s_bound",
-                                static_cast<double>(sum.output_tokens) / sum.least_s);
-    figures.values.emplace_back("share_of_bound",
-                                sum.least_s / (static_cast<double>(out.duration_ns) / 1e9));
+  if (series.bursts == 0) return {};
+  RepOutcome out = outcome_of(series, figures_of(series.requests, series.window, {}));
+  if (least_s > 0) {
+    out.values.emplace_back("output_tokens_per_s_bound",
+                            static_cast<double>(out.output_tokens) / least_s);
+    out.values.emplace_back("share_of_bound",
+                            least_s / (static_cast<double>(out.duration_ns) / 1e9));
   }
-  out.output_tokens = sum.output_tokens;
-  out.values = std::move(figures.values);
-  out.detail.set("within_run", std::move(figures.within_run));
-  out.detail.set("requests", figures.requests);
-  out.detail.set("bursts", series.bursts);
-  out.detail.set("input_tokens", sum.input_tokens);
-  out.detail.set("output_tokens", sum.output_tokens);
-  if (figures.errors > 0) {
-    out.invalid_reason = fmt::format("{} of {} requests failed", figures.errors, figures.requests);
-  }
+  out.detail.set("input_tokens", input_tokens);
+  out.detail.set("output_tokens", out.output_tokens);
   return out;
 }
 
